@@ -1,0 +1,113 @@
+// swift-tools-version: 6.0
+import PackageDescription
+
+// The rooms of the program in the order that data walks through them; docs/ARCHITECTURE.md tells the story.
+// Only the toolchain and C libraries of the distribution are used, so nothing is fetched at build time.
+
+let swift: [SwiftSetting] = [.swiftLanguageMode(.v6), .enableUpcomingFeature("ExistentialAny")]
+
+func system(_ name: String, pkgConfig: String, apt: String) -> Target {
+  .systemLibrary(name: name, path: "Sources/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt])])
+}
+
+func room(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
+  .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: swift)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+  .testTarget(
+    name: "\(name)Tests", dependencies: [.byName(name: name)] + dependencies, resources: resources, swiftSettings: swift
+  )
+}
+
+let package = Package(
+  name: "airflow-syncer",
+  products: [
+    .executable(name: "airflow-syncer", targets: ["airflow-syncer"]),
+    .executable(name: "dbt-cloud-stand-in", targets: ["dbt-cloud-stand-in"]),
+  ],
+  targets: [
+    // C libraries and shims, no logic.
+    system("CLibPQ", pkgConfig: "libpq", apt: "libpq-dev"),
+    system("CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),
+    system("CYAML", pkgConfig: "yaml-0.1", apt: "libyaml-dev"),
+    system("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
+    system("CLibSimdjson", pkgConfig: "simdjson", apt: "libsimdjson-dev"),
+    system("CMicroHTTPD", pkgConfig: "libmicrohttpd", apt: "libmicrohttpd-dev"),
+    system("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
+    system("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev"),
+    .target(name: "CPlatform"),
+    .target(name: "CSimdjson", dependencies: ["CLibSimdjson"]),
+
+    // Values, then the means of reading and writing.
+    room("ExecutionModel"),
+    room("Platform", ["CPlatform"]),
+    room("JSONText", ["ExecutionModel", "CSimdjson"]),
+    room("Postgres", ["ExecutionModel", "Platform", "CLibPQ"]),
+    room("SQLite", ["Platform", "CSQLite"]),
+    room("HTTPClient", ["Platform", "CCurl", "CZlib"]),
+
+    // Source, correlation, dbt.
+    room("AirflowSource", ["ExecutionModel", "Postgres", "JSONText"], resources: [.embedInCode("SQL")]),
+    room("Correlation", ["ExecutionModel", "JSONText"]),
+    room("DbtCloud", ["ExecutionModel", "HTTPClient", "JSONText"]),
+    room("DbtArtifacts", ["ExecutionModel", "JSONText"]),
+
+    // Records, ledger, sinks.
+    room("Records", ["ExecutionModel", "JSONText"]),
+    .target(name: "Migrations", path: "Migrations", resources: [.embedInCode("SQL")], swiftSettings: swift),
+    room("Ledger", ["ExecutionModel", "Records", "SQLite", "Migrations", "JSONText"]),
+    room("OpenLineage", ["ExecutionModel", "JSONText", "CCrypto"]),
+    room("Sinks", ["ExecutionModel", "Records", "Ledger", "OpenLineage", "HTTPClient", "JSONText"]),
+
+    // The daemon around them.
+    room("Configuration", ["CYAML"]),
+    room("Telemetry", ["Platform"]),
+    room(
+      "Engine",
+      [
+        "ExecutionModel", "Platform", "AirflowSource", "Correlation", "DbtCloud", "DbtArtifacts", "Records", "Ledger",
+        "Sinks",
+        "Configuration", "Telemetry", "HTTPClient", "Postgres", "JSONText", "OpenLineage",
+      ]),
+    .executableTarget(
+      name: "airflow-syncer",
+      dependencies: [
+        "Configuration", "Engine", "Ledger", "Records", "ExecutionModel", "JSONText", "Platform", "Telemetry",
+      ],
+      swiftSettings: swift),
+
+    // A stand-in for dbt Cloud, for the quickstart and the tests.
+    room("LoopbackHTTP", ["CMicroHTTPD", "CZlib"]),
+    room("DbtCloudStandIn", ["LoopbackHTTP", "JSONText", "ExecutionModel"]),
+    .executableTarget(name: "dbt-cloud-stand-in", dependencies: ["DbtCloudStandIn", "Platform"], swiftSettings: swift),
+
+    // Tests mirror the rooms.
+    .target(
+      name: "TestServers", dependencies: ["Platform", "LoopbackHTTP"], path: "Tests/TestServers", swiftSettings: swift),
+    tests("ExecutionModel", []),
+    tests("Platform", []),
+    tests("JSONText", ["ExecutionModel"]),
+    tests("Postgres", ["TestServers"]),
+    tests("SQLite", []),
+    tests("HTTPClient", ["TestServers", "LoopbackHTTP"]),
+    tests("AirflowSource", ["ExecutionModel", "Postgres", "JSONText", "TestServers"]),
+    tests("Correlation", ["ExecutionModel", "JSONText"]),
+    tests("DbtCloud", ["ExecutionModel", "HTTPClient", "DbtCloudStandIn", "TestServers"]),
+    tests("DbtArtifacts", ["ExecutionModel", "JSONText"]),
+    tests("Records", ["ExecutionModel", "JSONText"]),
+    tests("Ledger", ["ExecutionModel", "Records", "SQLite", "Migrations", "JSONText"]),
+    tests("OpenLineage", ["ExecutionModel", "JSONText"]),
+    tests("Sinks", ["ExecutionModel", "Ledger", "TestServers", "LoopbackHTTP", "HTTPClient", "JSONText"]),
+    tests("Configuration", []),
+    tests("Telemetry", ["Platform"]),
+    tests(
+      "Engine",
+      ["ExecutionModel", "TestServers", "DbtCloudStandIn", "LoopbackHTTP", "Configuration", "Ledger", "JSONText"]),
+    tests("DbtCloudStandIn", ["TestServers", "JSONText"]),
+    .testTarget(
+      name: "PackageTests", dependencies: ["TestServers", "DbtCloudStandIn", "JSONText", "LoopbackHTTP"],
+      swiftSettings: swift),
+  ],
+  cxxLanguageStandard: .cxx17
+)

@@ -1,0 +1,13 @@
+#pragma once
+#include <stddef.h>
+
+/* What Swift cannot reach in glibc: macros, variadics and functions behind _GNU_SOURCE. No logic. */
+
+/* An eventfd, nonblocking and close-on-exec; -1 with errno on failure. */
+int cplatform_eventfd(void);
+/* Names the calling thread (at most 15 bytes are kept). */
+void cplatform_thread_name(const char *_Nonnull name);
+/* Columns of the terminal behind a descriptor; 0 when it is none. */
+int cplatform_terminal_columns(int descriptor);
+/* Sends one sd_notify message to the socket that NOTIFY_SOCKET names. 1 sent, 0 no socket, -errno on failure. */
+int cplatform_notify(const char *_Nonnull message);

@@ -1,0 +1,87 @@
+extension String {
+  /// Text from bytes that should be UTF-8 but need not be (a database with encoding SQL_ASCII, a file name in an
+  /// artifact), so that different bytes always give different text and the bytes can be had back with
+  /// ``losslessBytes``.
+  ///
+  /// A byte that is part of no valid sequence becomes U+FFFD followed by its two upper-case hex digits (`80`…`FF`).
+  /// A genuine U+FFFD that two hex digits happen to follow becomes U+FFFD `00`. All other text is left alone.
+  public init(lossless bytes: some Collection<UInt8>) {
+    if let text = String(validating: bytes, as: UTF8.self), !text.unicodeScalars.contains("\u{FFFD}") {
+      self = text
+      return
+    }
+    var scalars = String.UnicodeScalarView()
+    var iterator = LosslessScalars(bytes: Array(bytes))
+    while let piece = iterator.next() {
+      switch piece {
+      case .scalar("\u{FFFD}") where iterator.hexDigitsFollow:
+        scalars.append(contentsOf: "\u{FFFD}00".unicodeScalars)
+      case .scalar(let scalar): scalars.append(scalar)
+      case .invalid(let byte):
+        let hex = String(byte, radix: 16, uppercase: true)
+        scalars.append(contentsOf: "\u{FFFD}\(hex)".unicodeScalars)
+      }
+    }
+    self = String(scalars)
+  }
+
+  /// The bytes that ``init(lossless:)`` was given.
+  public var losslessBytes: [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(utf8.count)
+    let scalars = Array(unicodeScalars)
+    var index = 0
+    while index < scalars.count {
+      if scalars[index] == "\u{FFFD}", index + 2 < scalars.count,
+        let high = scalars[index + 1].upperHexDigit, let low = scalars[index + 2].upperHexDigit
+      {
+        let byte = high << 4 | low
+        if byte >= 0x80 || byte == 0 {
+          if byte == 0 { bytes.append(contentsOf: "\u{FFFD}".utf8) } else { bytes.append(byte) }
+          index += 3
+          continue
+        }
+      }
+      bytes.append(contentsOf: String(scalars[index]).utf8)
+      index += 1
+    }
+    return bytes
+  }
+}
+
+private struct LosslessScalars {
+  enum Piece { case scalar(Unicode.Scalar), invalid(UInt8) }
+  let bytes: [UInt8]
+  var position = 0
+
+  init(bytes: [UInt8]) { self.bytes = bytes }
+
+  var hexDigitsFollow: Bool {
+    position + 1 < bytes.count && Unicode.Scalar(bytes[position]).upperHexDigit != nil
+      && Unicode.Scalar(bytes[position + 1]).upperHexDigit != nil
+  }
+
+  mutating func next() -> Piece? {
+    guard position < bytes.count else { return nil }
+    for length in 1...4 where position + length <= bytes.count {
+      if let text = String(validating: bytes[position..<position + length], as: UTF8.self),
+        let scalar = text.unicodeScalars.first
+      {
+        position += length
+        return .scalar(scalar)
+      }
+    }
+    defer { position += 1 }
+    return .invalid(bytes[position])
+  }
+}
+
+extension Unicode.Scalar {
+  fileprivate var upperHexDigit: UInt8? {
+    switch self {
+    case "0"..."9": UInt8(value - 0x30)
+    case "A"..."F": UInt8(value - 0x41 + 10)
+    default: nil
+    }
+  }
+}
