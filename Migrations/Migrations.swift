@@ -1,0 +1,19 @@
+/// One step of a ledger's schema, embedded in the binary from `Migrations/SQL`.
+public struct Migration: Sendable {
+  /// Counts from 1 without gaps.
+  public let version: Int
+  /// The file's name without its ending.
+  public let name: String
+  /// The statements.
+  public let sql: String
+}
+
+/// Every migration that this binary knows, in order. Files are only ever added.
+public enum Migrations {
+  /// For the embedded ledger (SQLite).
+  public static let sqlite: [Migration] = [
+    Migration(version: 1, name: "sqlite_0001_ledger", sql: text(PackageResources.sqlite_0001_ledger_sql))
+  ]
+
+  private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
+}

@@ -1,0 +1,142 @@
+import CSQLite
+
+/// One connection to an SQLite file. Not sendable: it lives inside one actor that runs on a thread of its own.
+public final class SQLiteDatabase {
+  /// How a file is opened.
+  public enum Mode: Sendable {
+    /// Read and write; the file is created when it does not exist.
+    case readWrite
+    /// Read only; never creates or changes anything.
+    case readOnly
+    /// Read only, taking for granted that no process writes: for a file whose folder may not be written while the
+    /// writer is stopped.
+    case immutable
+  }
+
+  let handle: OpaquePointer
+  /// The file.
+  public let path: String
+  private var statements: [String: SQLiteStatement] = [:]
+
+  /// Opens the file.
+  /// - Throws: ``SQLiteError``; the file itself is first read by the first statement.
+  public init(path: String, mode: Mode) throws {
+    var opened: OpaquePointer?
+    let flags =
+      switch mode {
+      case .readWrite: SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+      case .readOnly, .immutable: SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
+      }
+    let name = mode == .immutable ? "file:\(Self.percentEncoded(path))?immutable=1" : path
+    let code = sqlite3_open_v2(name, &opened, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nil)
+    guard code == SQLITE_OK, let opened else {
+      let error = SQLiteError(opened, code: code, context: path)
+      sqlite3_close_v2(opened)
+      throw error
+    }
+    handle = opened
+    self.path = path
+    sqlite3_busy_timeout(handle, 5000)
+  }
+
+  deinit {
+    statements.removeAll()
+    sqlite3_close_v2(handle)
+  }
+
+  /// Keeps the write-ahead log's files when the last connection closes, so that readers who may not write the folder
+  /// can still open the database.
+  public func keepWriteAheadLog() {
+    var keep: Int32 = 1
+    sqlite3_file_control(handle, "main", SQLITE_FCNTL_PERSIST_WAL, &keep)
+  }
+
+  /// Runs one or more statements that take no parameters and whose rows nobody wants.
+  public func execute(_ sql: String) throws {
+    var rest = sql
+    // sqlite3_exec would do, but it cannot say which statement of a migration failed.
+    while true {
+      var statement: OpaquePointer?
+      let (code, left): (Int32, String) = rest.withCString { text in
+        var tail: UnsafePointer<CChar>?
+        let code = sqlite3_prepare_v3(handle, text, -1, 0, &statement, &tail)
+        return (code, tail.map { String(cString: $0) } ?? "")
+      }
+      guard code == SQLITE_OK else { throw SQLiteError(handle, code: code, context: Self.beginning(of: rest)) }
+      if let statement {
+        defer { sqlite3_finalize(statement) }
+        var step = sqlite3_step(statement)
+        while step == SQLITE_ROW { step = sqlite3_step(statement) }
+        guard step == SQLITE_DONE else { throw SQLiteError(handle, code: step, context: Self.beginning(of: rest)) }
+      } else if left.isEmpty {
+        return
+      }
+      rest = left
+      if rest.allSatisfy(\.isWhitespace) { return }
+    }
+  }
+
+  /// A prepared statement, made once per text and reset before it is handed out. Do not hold two uses of one text at
+  /// the same time.
+  public func prepare(_ sql: String) throws -> SQLiteStatement {
+    if let known = statements[sql] {
+      known.reset()
+      return known
+    }
+    let statement = try SQLiteStatement(database: self, sql: sql)
+    statements[sql] = statement
+    return statement
+  }
+
+  /// Runs `body` in one transaction: all of it is kept, or nothing.
+  public func transaction<Result>(_ body: () throws -> Result) throws -> Result {
+    try execute("BEGIN IMMEDIATE")
+    do {
+      let result = try body()
+      try execute("COMMIT")
+      return result
+    } catch {
+      // SQLite has rolled back by itself after a full disk; asking again is harmless.
+      if sqlite3_get_autocommit(handle) == 0 { try? execute("ROLLBACK") }
+      throw error
+    }
+  }
+
+  /// Runs `body` on one unchanging view of the database.
+  public func snapshot<Result>(_ body: () throws -> Result) throws -> Result {
+    try execute("BEGIN")
+    defer { if sqlite3_get_autocommit(handle) == 0 { try? execute("ROLLBACK") } }
+    return try body()
+  }
+
+  /// Rows changed by the last INSERT, UPDATE or DELETE.
+  public var changes: Int { Int(sqlite3_changes64(handle)) }
+
+  /// The rowid of the last INSERT.
+  public var lastInsertedRow: Int64 { sqlite3_last_insert_rowid(handle) }
+
+  /// The first column of the first row as a number; nil without a row.
+  public func integer(_ sql: String) throws -> Int64? {
+    let statement = try prepare(sql)
+    defer { statement.reset() }
+    return try statement.step() ? statement.optionalInteger(0) : nil
+  }
+
+  static func beginning(of sql: String) -> String {
+    let line = sql.split(whereSeparator: \.isWhitespace).prefix(12).joined(separator: " ")
+    return line.count > 100 ? line.prefix(100) + "…" : line
+  }
+
+  private static func percentEncoded(_ path: String) -> String {
+    var text = ""
+    for byte in path.utf8 {
+      switch byte {
+      case UInt8(ascii: "%"), UInt8(ascii: "?"), UInt8(ascii: "#"), 0...0x20, 0x7F...:
+        let hex = String(byte, radix: 16, uppercase: true)
+        text += "%" + (hex.count == 1 ? "0" : "") + hex
+      default: text.unicodeScalars.append(Unicode.Scalar(byte))
+      }
+    }
+    return text
+  }
+}

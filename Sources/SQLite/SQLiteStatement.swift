@@ -1,0 +1,127 @@
+import CSQLite
+
+/// A prepared statement: bind, step, read columns, reset. Parameters count from 1, columns from 0, as in SQLite.
+public final class SQLiteStatement {
+  private let handle: OpaquePointer
+  private unowned let database: SQLiteDatabase
+  private let sql: String
+
+  init(database: SQLiteDatabase, sql: String) throws {
+    var made: OpaquePointer?
+    let code = sqlite3_prepare_v3(database.handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &made, nil)
+    guard code == SQLITE_OK, let made else {
+      throw SQLiteError(database.handle, code: code, context: SQLiteDatabase.beginning(of: sql))
+    }
+    handle = made
+    self.database = database
+    self.sql = sql
+  }
+
+  deinit { sqlite3_finalize(handle) }
+
+  /// Ends the current run and forgets what was bound.
+  public func reset() {
+    sqlite3_reset(handle)
+    sqlite3_clear_bindings(handle)
+  }
+
+  // MARK: Parameters
+
+  public func bind(_ index: Int32, _ value: Int64?) {
+    if let value { sqlite3_bind_int64(handle, index, value) } else { sqlite3_bind_null(handle, index) }
+  }
+  public func bind(_ index: Int32, _ value: Int?) { bind(index, value.map(Int64.init)) }
+  public func bind(_ index: Int32, _ value: Bool?) { bind(index, value.map { $0 ? Int64(1) : 0 }) }
+  public func bind(_ index: Int32, _ value: Double?) {
+    if let value { sqlite3_bind_double(handle, index, value) } else { sqlite3_bind_null(handle, index) }
+  }
+  public func bind(_ index: Int32, _ value: String?) {
+    guard var value else {
+      sqlite3_bind_null(handle, index)
+      return
+    }
+    value.withUTF8 { text in
+      _ = text.withMemoryRebound(to: CChar.self) { characters in
+        // An empty buffer may have no address, which SQLite would take for NULL.
+        if let address = characters.baseAddress, characters.count > 0 {
+          csqlite_bind_text(handle, index, address, Int32(characters.count))
+        } else {
+          csqlite_bind_text(handle, index, "", 0)
+        }
+      }
+    }
+  }
+  public func bind(_ index: Int32, bytes: [UInt8]?) {
+    guard let bytes else {
+      sqlite3_bind_null(handle, index)
+      return
+    }
+    if bytes.isEmpty {
+      sqlite3_bind_zeroblob(handle, index, 0)
+    } else {
+      _ = bytes.withUnsafeBytes { csqlite_bind_blob(handle, index, $0.baseAddress, Int32($0.count)) }
+    }
+  }
+
+  // MARK: Running
+
+  /// Moves to the next row; false when there is none.
+  public func step() throws -> Bool {
+    switch sqlite3_step(handle) {
+    case SQLITE_ROW: return true
+    case SQLITE_DONE: return false
+    case let code:
+      let error = SQLiteError(database.handle, code: code, context: SQLiteDatabase.beginning(of: sql))
+      reset()
+      throw error
+    }
+  }
+
+  /// Runs to the end and resets; rows are not wanted.
+  public func run() throws {
+    while try step() {}
+    reset()
+  }
+
+  /// Runs `body` for every row, then resets.
+  public func forEachRow(_ body: (SQLiteStatement) throws -> Void) throws {
+    defer { reset() }
+    while try step() { try body(self) }
+  }
+
+  /// What `body` makes of every row.
+  public func rows<Row>(_ body: (SQLiteStatement) throws -> Row) throws -> [Row] {
+    var rows: [Row] = []
+    try forEachRow { rows.append(try body($0)) }
+    return rows
+  }
+
+  /// What `body` makes of the first row; nil without one.
+  public func firstRow<Row>(_ body: (SQLiteStatement) throws -> Row) throws -> Row? {
+    defer { reset() }
+    return try step() ? try body(self) : nil
+  }
+
+  // MARK: Columns
+
+  public func isNull(_ column: Int32) -> Bool { sqlite3_column_type(handle, column) == SQLITE_NULL }
+  public func integer(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }
+  public func optionalInteger(_ column: Int32) -> Int64? { isNull(column) ? nil : integer(column) }
+  public func double(_ column: Int32) -> Double { sqlite3_column_double(handle, column) }
+  public func optionalDouble(_ column: Int32) -> Double? { isNull(column) ? nil : double(column) }
+  public func bool(_ column: Int32) -> Bool { integer(column) != 0 }
+  public func optionalBool(_ column: Int32) -> Bool? { isNull(column) ? nil : bool(column) }
+  /// Text; empty for NULL.
+  public func text(_ column: Int32) -> String { optionalText(column) ?? "" }
+  public func optionalText(_ column: Int32) -> String? {
+    guard let characters = sqlite3_column_text(handle, column) else { return nil }
+    let count = Int(sqlite3_column_bytes(handle, column))
+    return String(decoding: UnsafeBufferPointer(start: characters, count: count), as: UTF8.self)
+  }
+  public func optionalBytes(_ column: Int32) -> [UInt8]? {
+    guard !isNull(column) else { return nil }
+    let count = Int(sqlite3_column_bytes(handle, column))
+    guard count > 0, let start = sqlite3_column_blob(handle, column) else { return [] }
+    return [UInt8](UnsafeRawBufferPointer(start: start, count: count))
+  }
+}
