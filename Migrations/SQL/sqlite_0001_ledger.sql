@@ -1,6 +1,16 @@
 -- The ledger: what was read from Airflow and dbt Cloud, and what is still to be sent.
 -- Times are microseconds since 1970-01-01 UTC. JSON is kept as text. NULL means that the source did not say.
 
+-- The syncer that works on this ledger, or did last.
+CREATE TABLE syncer (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  -- run: the daemon; sync: one pass
+  mode TEXT NOT NULL,
+  version TEXT NOT NULL,
+  started_at INTEGER NOT NULL,
+  stopped_at INTEGER
+) STRICT;
+
 CREATE TABLE airflow_instance (
   id INTEGER PRIMARY KEY,
   name TEXT NOT NULL UNIQUE,
@@ -17,7 +27,6 @@ CREATE TABLE airflow_instance (
   source_role TEXT,
   replay_lag INTEGER,
   last_poll_at INTEGER,
-  lag INTEGER,
   poll_milliseconds REAL,
   error TEXT,
   error_since INTEGER
@@ -62,6 +71,8 @@ CREATE TABLE dag_run (
   removed_at INTEGER,
   -- Events made for the present clear_number: 0 none, 1 START, 2 a terminal one.
   event_phase INTEGER NOT NULL DEFAULT 0,
+  -- Whether it came with the history at first contact and was not open since.
+  is_history INTEGER NOT NULL DEFAULT 0,
   -- Grows with every change of the record.
   revision INTEGER NOT NULL,
   UNIQUE (instance, dag_id, run_id)
@@ -104,6 +115,16 @@ CREATE TABLE attempt (
   -- Events made: 0 none, 1 START, 2 a terminal one.
   event_phase INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (dag_run, task_id, map_index, try_number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE dbt_account (
+  name TEXT PRIMARY KEY,
+  account_id INTEGER NOT NULL,
+  last_call_at INTEGER,
+  calls_per_minute INTEGER,
+  cooling_down_until INTEGER,
+  error TEXT,
+  error_since INTEGER
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE dbt_run (
@@ -224,8 +245,10 @@ CREATE TABLE link (
   is_candidate INTEGER NOT NULL,
   unresolved TEXT,
   dbt_run INTEGER,
+  made_at INTEGER NOT NULL,
   UNIQUE (dag_run, task_id, map_index, try_number, run_id)
 ) STRICT;
+CREATE INDEX link_made ON link (made_at);
 CREATE INDEX link_dbt_run ON link (dbt_run) WHERE dbt_run IS NOT NULL;
 
 CREATE TABLE evidence (
@@ -285,4 +308,6 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_pending ON outbox (sink, id) WHERE parked_at IS NULL;
 CREATE INDEX outbox_parked ON outbox (sink, id) WHERE parked_at IS NOT NULL;
 CREATE UNIQUE INDEX outbox_record ON outbox (sink, dag_run, coalesce(dbt_run, 0)) WHERE kind = 'record' AND parked_at IS NULL;
+-- Items that wait for their next try hold back what comes after them in the same record.
+CREATE INDEX outbox_delayed ON outbox (sink, dag_run) WHERE not_before > 0 AND parked_at IS NULL;
 CREATE INDEX outbox_run ON outbox (dag_run);

@@ -20,7 +20,8 @@ public struct SQLiteError: Error, Sendable, CustomStringConvertible {
 
   init(_ database: OpaquePointer?, code: Int32, context: String) {
     self.init(
-      code: code, message: database.map { String(cString: sqlite3_errmsg($0)) } ?? String(cString: sqlite3_errstr(code)),
+      code: code,
+      message: database.map { String(cString: sqlite3_errmsg($0)) } ?? String(cString: sqlite3_errstr(code)),
       context: context)
   }
 

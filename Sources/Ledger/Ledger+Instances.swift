@@ -1,0 +1,109 @@
+import ExecutionModel
+import SQLite
+
+/// How far an Airflow instance has been read, as the ledger remembers it.
+public struct InstanceProgress: Hashable, Sendable {
+  /// The instance's row in the ledger.
+  public var id: Int64
+  /// The highest `dag_run.id` ever read; 0 before first contact.
+  public var cursor: Int64
+  /// The next page of history has ids below this; nil before the first page.
+  public var backfillBelow: Int64?
+  public var isBackfillDone: Bool
+  /// `dag_run.id`s of runs that Airflow will go on with by itself.
+  public var openRuns: [Int64]
+}
+
+/// What one poll found out about an instance, for `status`.
+public struct InstanceHealth: Hashable, Sendable {
+  public var airflowVersion: String?
+  public var alembicVersion: String?
+  /// `primary` or `replica`.
+  public var role: String?
+  /// How far a replica is behind, in microseconds.
+  public var replayLag: Int64?
+  /// Server time of the poll's queries in milliseconds.
+  public var pollMilliseconds: Double?
+
+  public init(
+    airflowVersion: String?, alembicVersion: String?, role: String? = nil, replayLag: Int64? = nil,
+    pollMilliseconds: Double? = nil
+  ) {
+    self.airflowVersion = airflowVersion
+    self.alembicVersion = alembicVersion
+    self.role = role
+    self.replayLag = replayLag
+    self.pollMilliseconds = pollMilliseconds
+  }
+}
+
+extension Ledger {
+  /// What is known of an instance; its row is made at first use.
+  public func progress(of instance: InstanceName) throws -> InstanceProgress {
+    try write { database in
+      try database.prepare("INSERT INTO airflow_instance (name) VALUES (?) ON CONFLICT DO NOTHING")
+        .binding { $0(instance) }.run()
+      let row = try database.prepare(
+        "SELECT id, dag_run_cursor, backfill_below, backfill_done FROM airflow_instance WHERE name = ?"
+      ).binding { $0(instance) }.firstRow {
+        InstanceProgress(
+          id: $0.integer(0), cursor: $0.integer(1), backfillBelow: $0.optionalInteger(2), isBackfillDone: $0.bool(3),
+          openRuns: [])
+      }
+      guard var progress = row else { throw LedgerError(.other, path: path, detail: "no row for instance \(instance)") }
+      progress.openRuns = try database.prepare(
+        "SELECT source_id FROM dag_run WHERE instance = ? AND is_open = 1 AND removed IS NULL ORDER BY source_id"
+      ).binding { $0(progress.id) }.rows { $0.integer(0) }
+      return progress
+    }
+  }
+
+  /// The `dag_run.id`s above `id` that were read from an instance.
+  public func runIDs(of instance: Int64, above id: Int64) throws -> Set<Int64> {
+    try read { database in
+      Set(
+        try database.prepare("SELECT source_id FROM dag_run WHERE instance = ? AND source_id > ?").binding {
+          $0(instance)
+          $0(id)
+        }.rows { $0.integer(0) })
+    }
+  }
+
+  /// Notes a poll that worked, whether or not it found anything.
+  public func noteHealth(_ health: InstanceHealth, of instance: InstanceName) throws {
+    let now = now
+    try write { database in
+      try database.prepare(
+        """
+        UPDATE airflow_instance SET connected = 1, error = NULL, error_since = NULL, last_poll_at = ?,
+          airflow_version = ?, alembic_version = ?, source_role = ?, replay_lag = ?, poll_milliseconds = ?
+        WHERE name = ?
+        """
+      ).binding {
+        $0(now)
+        $0(health.airflowVersion)
+        $0(health.alembicVersion)
+        $0(health.role)
+        $0(health.replayLag)
+        $0(health.pollMilliseconds)
+        $0(instance)
+      }.run()
+    }
+  }
+
+  /// Notes that an instance cannot be read, and since when.
+  public func noteOutage(of instance: InstanceName, error: String) throws {
+    let now = now
+    try write { database in
+      try database.prepare("INSERT INTO airflow_instance (name) VALUES (?) ON CONFLICT DO NOTHING")
+        .binding { $0(instance) }.run()
+      try database.prepare(
+        "UPDATE airflow_instance SET connected = 0, error = ?, error_since = coalesce(error_since, ?) WHERE name = ?"
+      ).binding {
+        $0(error)
+        $0(now)
+        $0(instance)
+      }.run()
+    }
+  }
+}

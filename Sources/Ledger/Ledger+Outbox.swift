@@ -1,0 +1,302 @@
+import ExecutionModel
+import SQLite
+
+/// How a sink stands.
+public struct SinkProgress: Hashable, Sendable {
+  public var id: Int64
+  public var pending: Int
+  /// Nothing is tried before this time (microseconds).
+  public var notBefore: Int64
+  /// Failures in a row.
+  public var failures: Int
+}
+
+/// Why a sink could not be reached, or asked for silence.
+public struct SinkOutage: Hashable, Sendable {
+  public var error: String
+  /// Microseconds; nothing is tried before.
+  public var retryAt: Int64
+
+  public init(error: String, retryAt: Int64) {
+    self.error = error
+    self.retryAt = retryAt
+  }
+}
+
+extension Ledger {
+  /// How a registered sink stands.
+  public func progress(ofSink name: String) throws -> SinkProgress {
+    let progress = try read { database in
+      try database.prepare(
+        """
+        SELECT s.id, (SELECT count(*) FROM outbox o WHERE o.sink = s.id AND o.parked_at IS NULL), s.not_before, s.failures
+        FROM sink s WHERE s.name = ?
+        """
+      ).binding { $0(name) }.firstRow {
+        SinkProgress(
+          id: $0.integer(0), pending: Int($0.integer(1)), notBefore: $0.integer(2), failures: Int($0.integer(3)))
+      }
+    }
+    guard let progress else { throw LedgerError(.other, path: path, detail: "sink \(name) is not registered") }
+    return progress
+  }
+
+  /// The oldest items of a sink that are due, in order. What comes after an item that waits for its next try waits with
+  /// it, if it belongs to the same record.
+  public func pendingItems(ofSink sink: Int64, now: Int64, limit: Int) throws -> [OutboxItem] {
+    try read { database in
+      try database.prepare(
+        """
+        SELECT id, kind, dag_run, dbt_run, task_id, map_index, number, transition, event_time, tries, body FROM outbox o
+        WHERE sink = ?1 AND parked_at IS NULL AND not_before <= ?2
+          AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.sink = ?1 AND e.dag_run = o.dag_run AND e.not_before > 0
+            AND e.parked_at IS NULL AND e.id < o.id AND e.not_before > ?2)
+        ORDER BY id LIMIT ?3
+        """
+      ).binding {
+        $0(sink)
+        $0(now)
+        $0(limit)
+      }.rows { row -> OutboxItem? in
+        var columns = SQLiteColumns(row)
+        let id = columns.integer()
+        guard let kind = OutboxItem.Kind(rawValue: columns.text()) else { return nil }
+        let dagRun = columns.integer()
+        let dbtRun = columns.optionalInteger()
+        let taskID = columns.optionalText()
+        let mapIndex = columns.optionalInt()
+        let number = columns.optionalInt()
+        let transition = columns.optionalText().flatMap(ExecutionEvent.Transition.init(rawValue:))
+        let time = columns.optionalInstant()
+        let attempt = taskID.map { AttemptKey(taskID: $0, mapIndex: mapIndex ?? -1, tryNumber: number ?? 0) }
+        return OutboxItem(
+          id: id, kind: kind, dagRun: dagRun, dbtRun: dbtRun, attempt: attempt,
+          clearNumber: kind == .dagRun ? number : nil,
+          transition: transition, eventTime: time, tries: columns.int(), body: columns.optionalBytes())
+      }.compactMap(\.self)
+    }
+  }
+
+  /// When the first item that waits for its next try is due; nil when none waits.
+  public func nextRetry(ofSink sink: Int64) throws -> Int64? {
+    try read { database in
+      try database.prepare(
+        "SELECT min(not_before) FROM outbox WHERE sink = ? AND not_before > 0 AND parked_at IS NULL"
+      ).binding { $0(sink) }.firstRow { $0.optionalInteger(0) } ?? nil
+    }
+  }
+
+  /// What the events of `items` are made of, in their order. An item whose rows are gone gets empty facts.
+  public func facts(for items: [OutboxItem]) throws -> [EventFacts] {
+    try read { database in
+      var reader = FactsReader(database: database)
+      return try items.map { try reader.facts(for: $0) }
+    }
+  }
+
+  /// Fixes the bytes of items before the first of them is sent.
+  public func fix(bodies: [(id: Int64, body: [UInt8])]) throws {
+    guard !bodies.isEmpty else { return }
+    try write { database in
+      for (id, body) in bodies {
+        try database.prepare("UPDATE outbox SET body = ? WHERE id = ?").binding {
+          $0(bytes: body)
+          $0(id)
+        }.run()
+      }
+    }
+  }
+
+  /// What became of items that were tried.
+  public struct DeliveryReport: Sendable {
+    public var delivered: [Int64] = []
+    public var parked: [Parked] = []
+    public var retried: [(id: Int64, notBefore: Int64)] = []
+    /// The sink as a whole: nil leaves it, `.some(nil)` says that it answers.
+    public var outage: SinkOutage??
+
+    /// An item that the backend refuses for good.
+    public struct Parked: Hashable, Sendable {
+      public var id: Int64
+      public var reason: String
+      public var status: Int?
+      /// The beginning of the backend's answer.
+      public var answer: String?
+
+      public init(id: Int64, reason: String, status: Int?, answer: String?) {
+        self.id = id
+        self.reason = reason
+        self.status = status
+        self.answer = answer
+      }
+    }
+
+    public init() {}
+  }
+
+  /// Keeps what became of items of one sink.
+  public func note(_ report: DeliveryReport, ofSink sink: Int64) throws {
+    let now = now
+    try write { database in
+      for id in report.delivered {
+        try database.prepare("DELETE FROM outbox WHERE id = ?").binding { $0(id) }.run()
+      }
+      for item in report.parked {
+        try database.prepare(
+          "UPDATE outbox SET parked_at = ?, reason = ?, answer_status = ?, answer = ?, tries = tries + 1 WHERE id = ?"
+        ).binding {
+          $0(now)
+          $0(item.reason)
+          $0(item.status)
+          $0(item.answer)
+          $0(item.id)
+        }.run()
+      }
+      for (id, notBefore) in report.retried {
+        try database.prepare("UPDATE outbox SET tries = tries + 1, not_before = ? WHERE id = ?").binding {
+          $0(notBefore)
+          $0(id)
+        }.run()
+      }
+      if !report.delivered.isEmpty {
+        try database.prepare("UPDATE sink SET delivered = delivered + ?, last_delivery_at = ? WHERE id = ?").binding {
+          $0(report.delivered.count)
+          $0(now)
+          $0(sink)
+        }.run()
+      }
+      switch report.outage {
+      case .none: break
+      case .some(.none):
+        try database.prepare(
+          "UPDATE sink SET not_before = 0, failures = 0, error = NULL, error_since = NULL WHERE id = ? AND (failures > 0 OR error IS NOT NULL)"
+        ).binding { $0(sink) }.run()
+      case .some(.some(let outage)):
+        try database.prepare(
+          "UPDATE sink SET not_before = ?, failures = failures + 1, error = ?, error_since = coalesce(error_since, ?) WHERE id = ?"
+        ).binding {
+          $0(outage.retryAt)
+          $0(outage.error)
+          $0(now)
+          $0(sink)
+        }.run()
+      }
+    }
+  }
+}
+
+/// Reads what events are made of; keeps the last run, because items of one run stand together.
+private struct FactsReader {
+  let database: SQLiteDatabase
+  private var lastRun: (id: Int64, run: DagRun, dag: Dag?, version: String?)?
+
+  init(database: SQLiteDatabase) { self.database = database }
+
+  mutating func facts(for item: OutboxItem) throws -> EventFacts {
+    var facts = EventFacts(run: nil, dag: nil, attempt: nil, dbtRun: nil, triggered: [], taskStates: [:])
+    if item.dagRun != 0, let known = try run(item.dagRun) {
+      (facts.run, facts.dag, facts.airflowVersion) = (known.run, known.dag, known.version)
+    }
+    switch item.kind {
+    case .dagRun:
+      if item.transition?.isTerminal == true { facts.taskStates = try taskStates(of: item.dagRun) }
+    case .attempt:
+      if let key = item.attempt {
+        facts.attempt = try attempt(key, of: item.dagRun)
+        facts.triggered = try triggered(by: key, of: item.dagRun)
+      }
+    case .dbtRun:
+      if let id = item.dbtRun {
+        facts.dbtRun = try dbtRun(id)
+        let parent = try database.prepare(
+          "SELECT parent_task_id, parent_map_index, parent_try_number FROM dbt_run WHERE id = ? AND parent_task_id IS NOT NULL"
+        ).binding { $0(id) }.firstRow { row in
+          var columns = SQLiteColumns(row)
+          return AttemptRow.readKey(&columns)
+        }
+        if let parent { facts.attempt = try attempt(parent, of: item.dagRun) }
+      }
+    case .record: break
+    }
+    return facts
+  }
+
+  private mutating func run(_ id: Int64) throws -> (id: Int64, run: DagRun, dag: Dag?, version: String?)? {
+    if let lastRun, lastRun.id == id { return lastRun }
+    let found = try database.prepare(
+      """
+      SELECT i.name, i.airflow_version, i.id, r.dag_id, r.run_id, \(DagRunRow.columns)
+      FROM dag_run r JOIN airflow_instance i ON i.id = r.instance WHERE r.id = ?
+      """
+    ).binding { $0(id) }.firstRow { row -> (DagRun, String?, Int64) in
+      var columns = SQLiteColumns(row)
+      let instance = columns.text()
+      let version = columns.optionalText()
+      let instanceID = columns.integer()
+      let key = DagRunKey(instance: instance, dagID: columns.text(), runID: columns.text())
+      return (DagRunRow.read(&columns, key: key), version, instanceID)
+    }
+    guard let (run, version, instance) = found else { return nil }
+    let dag = try database.prepare("SELECT \(DagRow.columns) FROM dag WHERE instance = ? AND dag_id = ?").binding {
+      $0(instance)
+      $0(run.key.dagID)
+    }.firstRow { row -> Dag in
+      var columns = SQLiteColumns(row)
+      return DagRow.read(&columns)
+    }
+    lastRun = (id, run, dag, version)
+    return lastRun
+  }
+
+  private func attempt(_ key: AttemptKey, of dagRun: Int64) throws -> TaskAttempt? {
+    try database.prepare(
+      "SELECT \(AttemptRow.columns) FROM attempt WHERE dag_run = ? AND task_id = ? AND map_index = ? AND try_number = ?"
+    ).binding {
+      $0(dagRun)
+      AttemptRow.bind(key, to: &$0)
+    }.firstRow { row in
+      var columns = SQLiteColumns(row)
+      return AttemptRow.read(&columns)
+    }
+  }
+
+  private func triggered(by key: AttemptKey, of dagRun: Int64) throws -> [DbtRunKey] {
+    try database.prepare(
+      """
+      SELECT d.key FROM link l JOIN dbt_run d ON d.id = l.dbt_run
+      WHERE l.dag_run = ? AND l.task_id = ? AND l.map_index = ? AND l.try_number = ? AND l.confidence = 'exact'
+        AND l.relation IN ('triggered', 'reused', 'retried') ORDER BY l.run_id
+      """
+    ).binding {
+      $0(dagRun)
+      AttemptRow.bind(key, to: &$0)
+    }.rows { DbtRunKey($0.text(0)) }.compactMap(\.self)
+  }
+
+  private func taskStates(of dagRun: Int64) throws -> [String: String] {
+    var states: [String: String] = [:]
+    try database.prepare(
+      "SELECT task_id, map_index, state FROM attempt WHERE dag_run = ? AND is_current = 1 AND state IS NOT NULL"
+    ).binding { $0(dagRun) }.forEachRow { row in
+      let mapIndex = row.integer(1)
+      states[mapIndex < 0 ? row.text(0) : "\(row.text(0))[\(mapIndex)]"] = row.text(2)
+    }
+    return states
+  }
+
+  private func dbtRun(_ id: Int64) throws -> DbtRun? {
+    guard
+      var run = try database.prepare("SELECT \(DbtRunRow.columns) FROM dbt_run WHERE id = ?").binding({ $0(id) })
+        .firstRow({ row -> DbtRun? in
+          var columns = SQLiteColumns(row)
+          return DbtRunRow.read(&columns)
+        }) ?? nil
+    else { return nil }
+    run.steps = try database.prepare("SELECT \(DbtStepRow.columns) FROM dbt_step WHERE dbt_run = ? ORDER BY step_index")
+      .binding { $0(id) }.rows { row in
+        var columns = SQLiteColumns(row)
+        return DbtStepRow.read(&columns)
+      }
+    return run
+  }
+}

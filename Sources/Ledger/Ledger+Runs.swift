@@ -1,0 +1,114 @@
+import ExecutionModel
+import SQLite
+
+/// Which records are wanted.
+public struct RunFilter: Hashable, Sendable {
+  public var instance: String?
+  public var dagID: String?
+  public var state: String?
+  public var since: Instant?
+  public var until: Instant?
+  /// A dbt Cloud run id.
+  public var dbtRunID: Int64?
+  public var limit: Int?
+
+  public init() {}
+}
+
+/// One line of `runs list`.
+public struct RunSummary: Hashable, Sendable {
+  /// The run's row in the ledger.
+  public var id: Int64
+  public var key: DagRunKey
+  public var state: String?
+  public var runType: String?
+  public var startDate: Instant?
+  public var endDate: Instant?
+  public var tasks: Int
+  public var failedTasks: Int
+  public var dbtRuns: Int
+  public var removed: String?
+}
+
+extension Ledger {
+  /// Records that match, newest start first.
+  public func runs(_ filter: RunFilter) throws -> [RunSummary] {
+    try read { database in
+      try database.prepare(
+        """
+        SELECT r.id, i.name, r.dag_id, r.run_id, r.state, r.run_type, r.start_date, r.end_date,
+          (SELECT count(*) FROM attempt a WHERE a.dag_run = r.id AND a.is_current = 1),
+          (SELECT count(*) FROM attempt a WHERE a.dag_run = r.id AND a.is_current = 1 AND a.state IN ('failed', 'upstream_failed')),
+          (SELECT count(DISTINCT l.dbt_run) FROM link l WHERE l.dag_run = r.id AND l.is_candidate = 0), r.removed
+        FROM dag_run r JOIN airflow_instance i ON i.id = r.instance
+        WHERE (?1 IS NULL OR i.name = ?1) AND (?2 IS NULL OR r.dag_id = ?2) AND (?3 IS NULL OR r.state = ?3)
+          AND (?4 IS NULL OR coalesce(r.start_date, r.queued_at) >= ?4) AND (?5 IS NULL OR coalesce(r.start_date, r.queued_at) < ?5)
+          AND (?6 IS NULL OR r.id IN (SELECT dag_run FROM link WHERE run_id = ?6 AND is_candidate = 0))
+        ORDER BY coalesce(r.start_date, r.queued_at, r.run_after, r.logical_date) DESC, r.source_id DESC LIMIT ?7
+        """
+      ).binding {
+        $0(filter.instance)
+        $0(filter.dagID)
+        $0(filter.state)
+        $0(filter.since)
+        $0(filter.until)
+        $0(filter.dbtRunID)
+        $0(filter.limit ?? -1)
+      }.rows { row in
+        var columns = SQLiteColumns(row)
+        return RunSummary(
+          id: columns.integer(), key: DagRunKey(instance: columns.text(), dagID: columns.text(), runID: columns.text()),
+          state: columns.optionalText(), runType: columns.optionalText(), startDate: columns.optionalInstant(),
+          endDate: columns.optionalInstant(), tasks: columns.int(), failedTasks: columns.int(), dbtRuns: columns.int(),
+          removed: columns.optionalText())
+      }
+    }
+  }
+
+  /// Runs whose key is exactly `key`, or begins with it; exact ones alone when there are any. At most `limit`.
+  public func runs(named key: String, limit: Int = 10) throws -> [RunSummary] {
+    let all = try read { database in
+      try database.prepare(
+        """
+        SELECT r.id, i.name || '/' || r.dag_id || '/' || r.run_id AS key FROM dag_run r JOIN airflow_instance i ON i.id = r.instance
+        WHERE substr(i.name || '/' || r.dag_id || '/' || r.run_id, 1, length(?1)) = ?1 OR r.run_id = ?1
+          OR substr(r.dag_id || '/' || r.run_id, 1, length(?1)) = ?1
+        ORDER BY key = ?1 DESC, r.run_id = ?1 DESC, key LIMIT ?2
+        """
+      ).binding {
+        $0(key)
+        $0(limit)
+      }.rows { (id: $0.integer(0), key: $0.text(1)) }
+    }
+    let exact = all.filter { $0.key == key }
+    return try (exact.isEmpty ? all : exact).compactMap { try summary($0.id) }
+  }
+
+  /// The newest run of a DAG, in one instance or in any.
+  public func latestRun(ofDag dagID: String, instance: String?) throws -> [RunSummary] {
+    var filter = RunFilter()
+    filter.dagID = dagID
+    filter.instance = instance
+    let runs = try runs(filter)
+    // With several instances that have such a DAG, each has a newest run.
+    var seen: Set<String> = []
+    return runs.filter { seen.insert($0.key.instance).inserted }
+  }
+
+  private func summary(_ id: Int64) throws -> RunSummary? {
+    try read { database in
+      try database.prepare(
+        """
+        SELECT i.name, r.dag_id, r.run_id, r.state, r.run_type, r.start_date, r.end_date, r.removed
+        FROM dag_run r JOIN airflow_instance i ON i.id = r.instance WHERE r.id = ?
+        """
+      ).binding { $0(id) }.firstRow { row in
+        var columns = SQLiteColumns(row)
+        return RunSummary(
+          id: id, key: DagRunKey(instance: columns.text(), dagID: columns.text(), runID: columns.text()),
+          state: columns.optionalText(), runType: columns.optionalText(), startDate: columns.optionalInstant(),
+          endDate: columns.optionalInstant(), tasks: 0, failedTasks: 0, dbtRuns: 0, removed: columns.optionalText())
+      }
+    }
+  }
+}

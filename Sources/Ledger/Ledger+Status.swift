@@ -1,0 +1,257 @@
+import ExecutionModel
+import Glibc
+import SQLite
+
+/// The state of a syncer as its ledger tells it, whether or not it runs.
+public struct LedgerStatus: Sendable {
+  /// The syncer that works on the ledger, or did last.
+  public struct Syncer: Sendable {
+    /// `run` or `sync`
+    public var mode: String
+    public var version: String
+    public var startedAt: Instant
+    public var stoppedAt: Instant?
+    /// Whether it runs now.
+    public var isRunning: Bool
+  }
+
+  public struct Airflow: Sendable {
+    public var name: String
+    public var airflowVersion: String?
+    public var alembicVersion: String?
+    public var isConnected: Bool
+    public var cursor: Int64
+    public var openRuns: Int
+    public var runs: Int
+    public var role: String?
+    public var replayLag: Int64?
+    public var lastPollAt: Instant?
+    public var pollMilliseconds: Double?
+    public var isBackfillDone: Bool
+    public var backfillRuns: Int
+    public var backfillTotal: Int?
+    public var error: String?
+    public var errorSince: Instant?
+  }
+
+  public struct DbtAccount: Sendable {
+    public var name: String
+    public var accountID: Int64
+    /// Runs that are to be asked for, or asked for again.
+    public var waiting: Int
+    public var lastCallAt: Instant?
+    public var callsPerMinute: Int?
+    public var coolingDownUntil: Instant?
+    public var error: String?
+    public var errorSince: Instant?
+  }
+
+  public struct Sink: Sendable {
+    public var name: String
+    public var type: String
+    public var delivered: Int64
+    public var pending: Int
+    public var oldestPendingAt: Instant?
+    public var parked: Int
+    public var firstParkedAt: Instant?
+    public var newestReason: String?
+    public var lastDeliveryAt: Instant?
+    public var error: String?
+    public var errorSince: Instant?
+  }
+
+  /// Links made in the last 24 hours, by confidence.
+  public struct Links: Sendable {
+    public var exact = 0
+    public var strong = 0
+    public var inferred = 0
+    public var ambiguous = 0
+    public var unresolved = 0
+    /// Attempts of the dbt run operator in that time for which no link is known.
+    public var withoutLink = 0
+  }
+
+  public var syncer: Syncer?
+  public var airflow: [Airflow]
+  public var accounts: [DbtAccount]
+  public var sinks: [Sink]
+  public var links: Links
+  public var path: String
+  /// Bytes of the ledger's file.
+  public var bytes: Int64
+  public var schemaVersion: Int
+}
+
+extension Ledger {
+  /// Notes that a syncer starts to work on this ledger.
+  public func noteStart(mode: String, version: String) throws {
+    let now = now
+    try write { database in
+      try database.prepare(
+        "INSERT OR REPLACE INTO syncer (id, mode, version, started_at, stopped_at) VALUES (1, ?, ?, ?, NULL)"
+      ).binding {
+        $0(mode)
+        $0(version)
+        $0(now)
+      }.run()
+    }
+  }
+
+  /// Notes that it stopped in good order.
+  public func noteStop() throws {
+    let now = now
+    try write { database in
+      try database.prepare("UPDATE syncer SET stopped_at = ?").binding { $0(now) }.run()
+    }
+  }
+
+  /// Notes how a dbt Cloud account stands.
+  public func note(
+    account: AccountDirectory.Account, lastCallAt: Instant?, callsPerMinute: Int?, coolingDownUntil: Instant?,
+    error: String?
+  ) throws {
+    let now = now
+    try write { database in
+      try database.prepare(
+        """
+        INSERT INTO dbt_account (name, account_id, last_call_at, calls_per_minute, cooling_down_until, error, error_since)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, CASE WHEN ?6 IS NULL THEN NULL ELSE ?7 END)
+        ON CONFLICT DO UPDATE SET account_id = ?2, last_call_at = coalesce(?3, last_call_at), calls_per_minute = ?4,
+          cooling_down_until = ?5, error = ?6, error_since = CASE WHEN ?6 IS NULL THEN NULL ELSE coalesce(error_since, ?7) END
+        """
+      ).binding {
+        $0(account.name)
+        $0(account.accountID)
+        $0(lastCallAt)
+        $0(callsPerMinute)
+        $0(coolingDownUntil)
+        $0(error)
+        $0(now)
+      }.run()
+    }
+  }
+
+  /// Everything that `status` shows, from one view of the ledger.
+  public func status() throws -> LedgerStatus {
+    let isRunning = Self.isLocked(path + ".lock")
+    let now = now
+    return try read { database in
+      var size = stat()
+      stat(path, &size)
+      return LedgerStatus(
+        syncer: try syncer(database, isRunning: isRunning), airflow: try airflow(database),
+        accounts: try dbtAccounts(database),
+        sinks: try sinkStatus(database), links: try links(database, since: now - 86_400_000_000), path: path,
+        bytes: Int64(size.st_size), schemaVersion: Int(try database.integer("PRAGMA user_version") ?? 0))
+    }
+  }
+
+  private func syncer(_ database: SQLiteDatabase, isRunning: Bool) throws -> LedgerStatus.Syncer? {
+    try database.prepare("SELECT mode, version, started_at, stopped_at FROM syncer").firstRow { row in
+      var columns = SQLiteColumns(row)
+      return LedgerStatus.Syncer(
+        mode: columns.text(), version: columns.text(), startedAt: Instant(microseconds: columns.integer()),
+        stoppedAt: columns.optionalInstant(), isRunning: isRunning)
+    }
+  }
+
+  private func airflow(_ database: SQLiteDatabase) throws -> [LedgerStatus.Airflow] {
+    try database.prepare(
+      """
+      SELECT name, airflow_version, alembic_version, connected, dag_run_cursor,
+        (SELECT count(*) FROM dag_run r WHERE r.instance = i.id AND is_open = 1 AND removed IS NULL),
+        (SELECT count(*) FROM dag_run r WHERE r.instance = i.id),
+        source_role, replay_lag, last_poll_at, poll_milliseconds, backfill_done, backfill_runs, backfill_total, error, error_since
+      FROM airflow_instance i ORDER BY name
+      """
+    ).rows { row in
+      var columns = SQLiteColumns(row)
+      return LedgerStatus.Airflow(
+        name: columns.text(), airflowVersion: columns.optionalText(), alembicVersion: columns.optionalText(),
+        isConnected: columns.bool(), cursor: columns.integer(), openRuns: columns.int(), runs: columns.int(),
+        role: columns.optionalText(), replayLag: columns.optionalInteger(), lastPollAt: columns.optionalInstant(),
+        pollMilliseconds: columns.optionalDouble(), isBackfillDone: columns.bool(), backfillRuns: columns.int(),
+        backfillTotal: columns.optionalInt(), error: columns.optionalText(), errorSince: columns.optionalInstant())
+    }
+  }
+
+  private func dbtAccounts(_ database: SQLiteDatabase) throws -> [LedgerStatus.DbtAccount] {
+    try database.prepare(
+      """
+      SELECT name, account_id,
+        (SELECT count(*) FROM dbt_run d WHERE d.account = a.name AND (fetch_state = 'wanted' OR (fetch_state = 'known'
+          AND is_complete = 0 AND EXISTS (SELECT 1 FROM link WHERE link.dbt_run = d.id)))),
+        last_call_at, calls_per_minute, cooling_down_until, error, error_since
+      FROM dbt_account a ORDER BY name
+      """
+    ).rows { row in
+      var columns = SQLiteColumns(row)
+      return LedgerStatus.DbtAccount(
+        name: columns.text(), accountID: columns.integer(), waiting: columns.int(),
+        lastCallAt: columns.optionalInstant(),
+        callsPerMinute: columns.optionalInt(), coolingDownUntil: columns.optionalInstant(),
+        error: columns.optionalText(),
+        errorSince: columns.optionalInstant())
+    }
+  }
+
+  private func sinkStatus(_ database: SQLiteDatabase) throws -> [LedgerStatus.Sink] {
+    try database.prepare(
+      """
+      SELECT name, type, delivered, (SELECT count(*) FROM outbox o WHERE o.sink = s.id AND parked_at IS NULL),
+        (SELECT made_at FROM outbox o WHERE o.sink = s.id AND parked_at IS NULL ORDER BY id LIMIT 1),
+        (SELECT count(*) FROM outbox o WHERE o.sink = s.id AND parked_at IS NOT NULL),
+        (SELECT min(parked_at) FROM outbox o WHERE o.sink = s.id AND parked_at IS NOT NULL),
+        (SELECT reason FROM outbox o WHERE o.sink = s.id AND parked_at IS NOT NULL ORDER BY id DESC LIMIT 1),
+        last_delivery_at, error, error_since
+      FROM sink s ORDER BY name
+      """
+    ).rows { row in
+      var columns = SQLiteColumns(row)
+      return LedgerStatus.Sink(
+        name: columns.text(), type: columns.text(), delivered: columns.integer(), pending: columns.int(),
+        oldestPendingAt: columns.optionalInstant(), parked: columns.int(), firstParkedAt: columns.optionalInstant(),
+        newestReason: columns.optionalText(), lastDeliveryAt: columns.optionalInstant(), error: columns.optionalText(),
+        errorSince: columns.optionalInstant())
+    }
+  }
+
+  private func links(_ database: SQLiteDatabase, since: Int64) throws -> LedgerStatus.Links {
+    var links = LedgerStatus.Links()
+    try database.prepare(
+      """
+      SELECT confidence, run_id = 0, count(*) FROM link WHERE made_at >= ? AND is_candidate = 0 GROUP BY 1, 2
+      """
+    ).binding { $0(since) }.forEachRow { row in
+      let count = Int(row.integer(2))
+      if row.bool(1) {
+        links.unresolved += count
+        return
+      }
+      switch Confidence(rawValue: row.text(0)) {
+      case .exact: links.exact += count
+      case .strong: links.strong += count
+      case .inferred: links.inferred += count
+      case .ambiguous, nil: links.ambiguous += count
+      }
+    }
+    links.withoutLink = Int(
+      try database.prepare(
+        """
+        SELECT count(*) FROM dag_run r JOIN attempt a ON a.dag_run = r.id
+        WHERE r.start_date >= ? AND a.operator = 'DbtCloudRunJobOperator' AND a.start_date IS NOT NULL AND a.try_number > 0
+          AND NOT EXISTS (SELECT 1 FROM link l WHERE l.dag_run = a.dag_run AND l.task_id = a.task_id
+            AND l.map_index = a.map_index AND l.try_number = a.try_number AND l.is_candidate = 0)
+        """
+      ).binding { $0(since) }.firstRow { $0.integer(0) } ?? 0)
+    return links
+  }
+
+  /// Whether a syncer holds the ledger's lock.
+  private static func isLocked(_ path: String) -> Bool {
+    let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return false }
+    defer { Glibc.close(descriptor) }
+    return flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
+  }
+}

@@ -1,0 +1,71 @@
+/// What a sink wants to be told. Registered at start, so that events and records are put into the outbox in the same
+/// transaction as the rows they speak of.
+public struct SinkRegistration: Hashable, Sendable {
+  /// The kinds of thing that can be told.
+  public enum Emission: String, Hashable, Sendable, CaseIterable {
+    case dagRuns = "dag_runs"
+    case attempts
+    case dbtRuns = "dbt_runs"
+    case dbtNodes = "dbt_nodes"
+  }
+
+  /// What goes to it.
+  public enum Kind: Hashable, Sendable {
+    /// One event per transition.
+    case events(Set<Emission>)
+    /// One whole record per DAG run that reached a terminal state.
+    case records
+  }
+
+  /// `sinks[].name`
+  public var name: String
+  /// `sinks[].type`
+  public var type: String
+  public var kind: Kind
+  /// Whether history that was loaded at first contact goes to it.
+  public var history: Bool
+  /// The row in the ledger; set when it is registered.
+  var id: Int64 = 0
+
+  public init(name: String, type: String, kind: Kind, history: Bool) {
+    self.name = name
+    self.type = type
+    self.kind = kind
+    self.history = history
+  }
+
+  func wants(_ emission: Emission) -> Bool {
+    if case .events(let emissions) = kind { emissions.contains(emission) } else { false }
+  }
+
+  var wantsRecords: Bool { kind == .records }
+}
+
+extension Ledger {
+  /// Registers the sinks of the configuration. A sink that is new to a ledger with history gets that history too,
+  /// unless it does not want it.
+  public func register(sinks: [SinkRegistration]) throws {
+    self.sinks = try write { database in
+      try sinks.map { sink in
+        var sink = sink
+        if let id = try database.prepare("SELECT id FROM sink WHERE name = ?")
+          .binding({ $0(sink.name) }).firstRow({ $0.integer(0) })
+        {
+          sink.id = id
+          try database.prepare("UPDATE sink SET type = ?, not_before = 0 WHERE id = ?").binding {
+            $0(sink.type)
+            $0(id)
+          }.run()
+        } else {
+          try database.prepare("INSERT INTO sink (name, type) VALUES (?, ?)").binding {
+            $0(sink.name)
+            $0(sink.type)
+          }.run()
+          sink.id = database.lastInsertedRow
+          if sink.history { try enqueueHistory(for: sink, in: database) }
+        }
+        return sink
+      }
+    }
+  }
+}
