@@ -109,7 +109,8 @@ private struct RecordReader {
         instanceID
       )
     }
-    guard var (header, instance) = row, let run = header.run else { return nil }
+    guard let (first, instance) = row, let run = first.run else { return nil }
+    var header = first
     header.dag = try database.prepare("SELECT \(DagRow.columns) FROM dag WHERE instance = ? AND dag_id = ?").binding {
       $0(instance)
       $0(run.key.dagID)
