@@ -1,0 +1,64 @@
+import ExecutionModel
+import JSONText
+
+/// The links between task attempts and dbt Cloud runs that Airflow's own tables give evidence for.
+///
+/// Pure: the same snapshot and attempts give the same proposals, ordered by attempt and run. There is one proposal
+/// per attempt and run, with all evidence that names the run. docs/CORRELATION.md tells the rules.
+///
+/// - Parameters:
+///   - snapshot: what Airflow shows of one DAG run now.
+///   - known: attempts of that DAG run that were read before, the only trace of tries that Airflow no longer shows.
+///     Where the snapshot has the same attempt, the snapshot counts.
+public func proposeLinks(for snapshot: DagRunSnapshot, known: [KnownAttempt]) -> [LinkProposal] {
+  var attempts: [AttemptKey: KnownAttempt] = [:]
+  for attempt in known { attempts[attempt.key] = attempt }
+  for attempt in snapshot.attempts { attempts[attempt.key] = KnownAttempt(attempt) }
+  let tries = Dictionary(grouping: attempts.values, by: \.instance)
+
+  var xcoms: [AttemptKey: [RunXComKey: XCom]] = [:]
+  for xcom in snapshot.xcoms {
+    let instance = TaskInstanceID(taskID: xcom.taskID, mapIndex: xcom.mapIndex)
+    guard let key = RunXComKey(rawValue: xcom.key), let tries = tries[instance],
+      let attempt = XComAttribution.attempt(of: xcom, among: tries)
+    else { continue }
+    xcoms[attempt, default: [:]][key] = xcom
+  }
+  var rendered: [AttemptKey: RenderedRun] = [:]
+  for fields in snapshot.renderedFields {
+    let instance = TaskInstanceID(taskID: fields.taskID, mapIndex: fields.mapIndex)
+    guard let attempt = attemptShown(by: tries[instance] ?? []) else { continue }
+    rendered[attempt] = RenderedRun(fields)
+  }
+
+  var proposals: [LinkProposal] = []
+  for key in Set(xcoms.keys).union(rendered.keys).sorted() {
+    guard let attempt = attempts[key] else { continue }
+    proposals += AttemptEvidence(attempt: attempt, xcoms: xcoms[key] ?? [:], rendered: rendered[key]).proposals
+  }
+  return withoutPassedOn(proposals, attempts: attempts)
+}
+
+/// The attempt whose template fields Airflow shows: the newest that started, since each try overwrites them.
+/// While a later try runs, the fields may still be those of the try before it, so they are given to none.
+private func attemptShown(by tries: [KnownAttempt]) -> AttemptKey? {
+  guard let newest = tries.filter({ $0.startDate != nil }).max(by: { $0.key < $1.key }) else { return nil }
+  return newest.state == "running" && newest.key.tryNumber > 1 ? nil : newest.key
+}
+
+/// Drops candidates for a run that an earlier attempt is known to have triggered: a task that hands on the id which
+/// it was given did not start the run.
+private func withoutPassedOn(_ proposals: [LinkProposal], attempts: [AttemptKey: KnownAttempt]) -> [LinkProposal] {
+  var triggered: [Int64: [LinkProposal]] = [:]
+  for proposal in proposals where proposal.confidence == .exact && !proposal.isCandidate {
+    if let run = proposal.target?.runID { triggered[run, default: []].append(proposal) }
+  }
+  return proposals.filter { candidate in
+    guard candidate.isCandidate, let target = candidate.target, let start = attempts[candidate.attempt]?.startDate
+    else { return true }
+    return !(triggered[target.runID] ?? []).contains { link in
+      guard let earlier = attempts[link.attempt]?.startDate, let run = link.target else { return false }
+      return earlier <= start && run.isCompatible(with: target)
+    }
+  }
+}
