@@ -54,6 +54,10 @@ public struct DbtRun: Hashable, Sendable {
   public var gitSHA: String?
   public var dbtVersion: String?
   public var href: String?
+  /// `retrying_run_id`: the run that this one resumes from its point of failure.
+  public var retryingRunID: Int64?
+  /// `artifacts_saved`: while false, a 404 for an artifact may mean that it is not there yet.
+  public var artifactsSaved: Bool?
   /// Whether dbt Cloud will change this run no more and everything that it offers was read.
   public var isComplete: Bool
   public var steps: [DbtStep]

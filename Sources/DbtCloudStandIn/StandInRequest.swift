@@ -1,0 +1,53 @@
+/// A request as the stand-in received it.
+public struct StandInRequest: Sendable {
+  public var method: String
+  /// Decoded, without query.
+  public var path: String
+  public var query: [(String, String)]
+  /// The value of `Authorization`.
+  public var authorization: String?
+
+  public init(method: String = "GET", path: String, query: [(String, String)] = [], authorization: String? = nil) {
+    self.method = method
+    self.path = path
+    self.query = query
+    self.authorization = authorization
+  }
+
+  /// The first value of a parameter.
+  public func parameter(_ name: String) -> String? { query.first { $0.0 == name }?.1 }
+
+  /// The token, sent as `Token …` or `Bearer …`.
+  var token: String? {
+    guard let parts = authorization?.split(separator: " ", maxSplits: 1), parts.count == 2,
+      ["token", "bearer"].contains(parts[0].lowercased())
+    else { return nil }
+    return String(parts[1])
+  }
+}
+
+/// An answer of the stand-in before it goes to the wire.
+public struct StandInAnswer: Sendable {
+  public enum Body: Sendable {
+    case bytes([UInt8])
+    case file(String)
+  }
+
+  public var status: Int
+  public var headers: [(String, String)]
+  public var body: Body
+  public var delayMilliseconds = 0
+  /// The connection ends in the middle of the body.
+  public var isTruncated = false
+
+  static func json(_ bytes: [UInt8], status: Int = 200) -> StandInAnswer {
+    StandInAnswer(status: status, headers: [("Content-Type", "application/json")], body: .bytes(bytes))
+  }
+
+  static func failure(_ status: Int, _ message: String) -> StandInAnswer {
+    .json(APIText.failure(status, message), status: status)
+  }
+
+  static let notFound = failure(
+    404, "The requested resource was not found. Please check that you have the proper permissions.")
+}
