@@ -1,0 +1,177 @@
+/// The table of all keys. The reader, the check for unknown keys, the example and the reference are made from it.
+enum TopKeys {
+  static let ledger = Key(
+    "ledger", .text, default: "sqlite:/var/lib/airflow-syncer/ledger.db",
+    "Where records, cursors and pending deliveries are kept: `sqlite:PATH`.")
+  static let airflow = Key(
+    "airflow", .mappings, required: true, inside: AirflowKeys.section, "The Airflow metadata databases to read.")
+  static let dbtCloud = Key(
+    "dbt_cloud", .mappings, default: "[]", shown: true, inside: DbtCloudKeys.section,
+    "The dbt Cloud accounts whose runs Airflow triggers. Links to an account that is not listed are kept, unresolved.")
+  static let sinks = Key(
+    "sinks", .mappings, default: "[]", shown: true, inside: SinkKeys.section,
+    "Where records are forwarded to. Without any, they are in the ledger: `airflow-syncer runs`.")
+  static let record = Key(
+    "record", .mapping, example: "{ conf: redact, messages: keep }", inside: RecordKeys.section,
+    "What goes into records as it came.")
+  static let allowInlineSecrets = Key(
+    "allow_inline_secrets", .bool, default: "false",
+    "Accept passwords and tokens in this file itself. Better: password_file, token_file.")
+  static let allowPlainHTTP = Key(
+    "allow_plain_http", .bool, default: "false",
+    "Accept http:// to hosts other than this machine; tokens then cross the network readable.")
+
+  static let section = Section(
+    path: "",
+    rows: [
+      ledger.row, airflow.row, dbtCloud.row, sinks.row, record.row, allowInlineSecrets.row, allowPlainHTTP.row,
+    ])
+}
+
+/// The keys of an entry of `airflow:`.
+enum AirflowKeys {
+  static let name = Key("name", .name, required: true, example: "prod", "Unique; part of every record's key.")
+  static let dsn = Key(
+    "dsn", .hidden("libpq connection string", "a libpq connection string"), required: true,
+    example:
+      "host=db.example dbname=airflow user=airflow_syncer sslmode=verify-full sslrootcert=/etc/ssl/certs/ca-certificates.crt",
+    "How to reach the database, without the password: `host=… dbname=…` or postgresql://…; "
+      + "a remote host needs an explicit sslmode. PgBouncer in transaction mode will do.")
+  static let passwordFile = Key(
+    "password_file", .secretPath, example: "${CREDENTIALS_DIRECTORY}/airflow_password", shown: true,
+    "A file that holds the password. ${CREDENTIALS_DIRECTORY} is the folder of LoadCredential= in the systemd unit. "
+      + "Read again when the server refuses the password.")
+  static let passwordCommand = Key(
+    "password_command", .command, example: "[vault, kv, get, -field=password, secret/airflow]",
+    insteadOf: "password_file", "A command that prints the password within 10 s: a line for the shell, or a list.")
+  static let namespace = Key(
+    "namespace", .text, example: "default", shown: true,
+    "Airflow's own `[openlineage] namespace`; required with an openlineage sink, so that both name the same jobs.")
+  static let openLineageProvider = Key(
+    "openlineage_provider", ValueType<OpenLineageProvider>.choice, default: "\">=2.0\"",
+    "Version of Airflow's apache-airflow-providers-openlineage: its run ids are made in three ways.")
+  static let uiURL = Key(
+    "ui_url", .url, example: "https://airflow.example", "Address of Airflow's web pages, for links in records.")
+  static let role = Key(
+    "role", ValueType<DatabaseRole>.choice, default: "primary",
+    "What the dsn leads to. On a replica, conflicts with recovery are retried and a missing row is no deletion.")
+  static let pollInterval = Key(
+    "poll_interval", .duration(.milliseconds(100) ... .seconds(3600)), default: "5s", "Pause between two polls.")
+  static let backfill = Key(
+    "backfill", .backfill, default: "30d", "How much history to load at first contact.")
+  static let dags = Key(
+    "dags", .mapping, example: "{ include: [\"*\"], exclude: [\"tmp_*\"] }", inside: DagKeys.section,
+    "Which DAGs to read, by globs on the dag_id.")
+
+  static let section = Section(
+    path: "airflow[]", isList: true,
+    rows: [
+      name.row, dsn.row, passwordFile.row, passwordCommand.row, namespace.row, openLineageProvider.row, uiURL.row,
+      role.row, pollInterval.row, backfill.row, dags.row,
+    ])
+}
+
+/// The keys of `airflow[].dags:`.
+enum DagKeys {
+  private static let globs = ValueType<[String]>.list(of: .text, name: "list of globs")
+  static let include = Key(
+    "include", globs, default: "[\"*\"]", "DAGs to read; `*` is any text, `?` any one character.")
+  static let exclude = Key("exclude", globs, default: "[]", "DAGs to leave out of those.")
+
+  static let section = Section(path: "airflow[].dags", rows: [include.row, exclude.row])
+}
+
+/// The keys of an entry of `dbt_cloud:`.
+enum DbtCloudKeys {
+  static let name = Key("name", .name, required: true, example: "analytics", "Unique; shown in records and status.")
+  static let accountID = Key(
+    "account_id", .positiveInteger, required: true, example: "4433", "The number after /accounts/ or /deploy/.")
+  static let url = Key(
+    "url", .url, required: true, example: "https://ab123.us1.dbt.com", "The account's access URL, without a path.")
+  static let tokenFile = Key(
+    "token_file", .secretPath, example: "${CREDENTIALS_DIRECTORY}/dbt_token", shown: true,
+    "A file that holds a service token with read access to jobs. Read again when dbt Cloud refuses it.")
+  static let tokenCommand = Key(
+    "token_command", .command, example: "[vault, kv, get, -field=token, secret/dbt]", insteadOf: "token_file",
+    "A command that prints the token within 10 s: a line for the shell, or a list.")
+  static let token = Key(
+    "token", .hidden("text", "a token"), example: "…", insteadOf: "token_file",
+    "The token itself; only with allow_inline_secrets.")
+  static let namespace = Key(
+    "namespace", .text, example: "analytics",
+    "Namespace of the account's jobs in OpenLineage events; default: the account's name. Run ids are derived from it.")
+  static let caFile = Key(
+    "ca_file", .path, example: "/etc/ssl/certs/corporate.pem", "Certificates to trust instead of the system's, PEM.")
+
+  static let section = Section(
+    path: "dbt_cloud[]", isList: true,
+    rows: [
+      name.row, accountID.row, url.row, tokenFile.row, tokenCommand.row, token.row, namespace.row, caFile.row,
+    ])
+}
+
+/// The keys of an entry of `sinks:`.
+enum SinkKeys {
+  /// The values of `type`.
+  enum Kind: String, CaseIterable, Sendable { case openlineage, file }
+
+  static let name = Key(
+    "name", .name, required: true, example: "archive", examples: ["openlineage": "lineage"],
+    "Unique; shown in status.")
+  static let type = Key(
+    "type", ValueType<Kind>.choice, required: true, example: "file", examples: ["openlineage": "openlineage"],
+    "What kind of backend it is.")
+  static let url = Key(
+    "url", .url, required: true, example: "https://marquez.example/api/v1/lineage", onlyType: "openlineage",
+    "Where events are POSTed, path included.")
+  static let tokenFile = Key(
+    "token_file", .secretPath, example: "${CREDENTIALS_DIRECTORY}/lineage_token", onlyType: "openlineage",
+    "A file that holds the bearer token, where the backend asks for one.")
+  static let tokenCommand = Key(
+    "token_command", .command, example: "[vault, kv, get, -field=token, secret/lineage]", insteadOf: "token_file",
+    onlyType: "openlineage", "A command that prints the token within 10 s: a line for the shell, or a list.")
+  static let emit = Key(
+    "emit", ValueType<[EmittedKind]>.list(of: .choice, name: "list"),
+    default: "[dag_runs, attempts, dbt_runs, dbt_nodes]", onlyType: "openlineage",
+    "What there are events for. Where Airflow runs the OpenLineage provider itself: [dbt_runs, dbt_nodes].")
+  static let gzip = Key("gzip", .bool, default: "true", onlyType: "openlineage", "Send bodies gzipped.")
+  static let timeout = Key(
+    "timeout", .duration(.seconds(1) ... .seconds(600)), default: "30s", onlyType: "openlineage",
+    "For the whole of one request.")
+  static let caFile = Key(
+    "ca_file", .path, example: "/etc/ssl/certs/corporate.pem", onlyType: "openlineage",
+    "Certificates to trust instead of the system's, PEM.")
+  static let path = Key(
+    "path", .path, required: true, example: "/var/lib/airflow-syncer/records.ndjson", onlyType: "file",
+    "The file; one record a line, appended, opened anew after rotation.")
+  static let results = Key(
+    "results", ValueType<ResultSelection>.choice, default: "all", onlyType: "file",
+    "How much of each dbt run goes into the line.")
+  static let history = Key(
+    "history", .bool, default: "true", "Whether what a backfill loads goes there too.")
+
+  static let section = Section(
+    path: "sinks[]", isList: true, variants: ["file", "openlineage"],
+    rows: [
+      name.row, type.row, url.row, tokenFile.row, tokenCommand.row, emit.row, gzip.row, timeout.row, caFile.row,
+      path.row, results.row, history.row,
+    ])
+}
+
+/// The keys of `record:`.
+enum RecordKeys {
+  static let conf = Key(
+    "conf", ValueType<ConfPolicy>.choice, default: "redact",
+    "A DAG run's conf: redact replaces what looks like a secret by ***.")
+  static let messages = Key(
+    "messages", ValueType<MessagePolicy>.choice, default: "keep", "The messages of dbt results, which may quote data.")
+
+  static let section = Section(path: "record", rows: [conf.row, messages.row])
+}
+
+extension Section {
+  /// Every section, in the order of the file.
+  static let all = [
+    TopKeys.section, AirflowKeys.section, DagKeys.section, DbtCloudKeys.section, SinkKeys.section, RecordKeys.section,
+  ]
+}
