@@ -193,13 +193,13 @@ private struct FactsReader {
   init(database: SQLiteDatabase) { self.database = database }
 
   mutating func facts(for item: OutboxItem) throws -> EventFacts {
-    var facts = EventFacts(run: nil, dag: nil, attempt: nil, dbtRun: nil, triggered: [], taskStates: [:])
+    var facts = EventFacts(run: nil, dag: nil, attempt: nil, dbtRun: nil, triggered: [], currentAttempts: [])
     if item.dagRun != 0, let known = try run(item.dagRun) {
       (facts.run, facts.dag, facts.airflowVersion) = (known.run, known.dag, known.version)
     }
     switch item.kind {
     case .dagRun:
-      if item.transition?.isTerminal == true { facts.taskStates = try taskStates(of: item.dagRun) }
+      if item.transition?.isTerminal == true { facts.currentAttempts = try currentAttempts(of: item.dagRun) }
     case .attempt:
       if let key = item.attempt {
         facts.attempt = try attempt(key, of: item.dagRun)
@@ -273,15 +273,12 @@ private struct FactsReader {
     }.rows { DbtRunKey($0.text(0)) }.compactMap(\.self)
   }
 
-  private func taskStates(of dagRun: Int64) throws -> [String: String] {
-    var states: [String: String] = [:]
-    try database.prepare(
-      "SELECT task_id, map_index, state FROM attempt WHERE dag_run = ? AND is_current = 1 AND state IS NOT NULL"
-    ).binding { $0(dagRun) }.forEachRow { row in
-      let mapIndex = row.integer(1)
-      states[mapIndex < 0 ? row.text(0) : "\(row.text(0))[\(mapIndex)]"] = row.text(2)
-    }
-    return states
+  private func currentAttempts(of dagRun: Int64) throws -> [TaskAttempt] {
+    try database.prepare("SELECT \(AttemptRow.columns) FROM attempt WHERE dag_run = ? AND is_current = 1")
+      .binding { $0(dagRun) }.rows { row in
+        var columns = SQLiteColumns(row)
+        return AttemptRow.read(&columns)
+      }
   }
 
   private func dbtRun(_ id: Int64) throws -> DbtRun? {

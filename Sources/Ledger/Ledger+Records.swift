@@ -19,13 +19,30 @@ extension Ledger {
   /// - Parameters:
   ///   - id: the run's row in the ledger.
   ///   - write: gets the bytes in order; runs on the ledger's thread. What it throws ends the record.
-  /// - Returns: false when there is no such row.
+  /// - Returns: false when there is no such row; then nothing is written.
   public func writeRecord(
     _ id: Int64, _ context: RecordContext, to write: @Sendable (borrowing [UInt8]) throws -> Void
+  ) throws -> Bool {
+    try writeRecord(id, context, in: { body in try body(write) })
+  }
+
+  /// As ``writeRecord(_:_:to:)``, with all of a record's pieces within one call of `line`, which may open and close
+  /// what they go to.
+  public func writeRecord(
+    _ id: Int64, _ context: RecordContext, in line: @Sendable (((borrowing [UInt8]) throws -> Void) throws -> Void) throws -> Void
   ) throws -> Bool {
     try read { database in
       let reader = RecordReader(database: database)
       guard let header = try reader.header(id, context) else { return false }
+      try line { write in try encode(header, id, context, reader, to: write) }
+      return true
+    }
+  }
+
+  private func encode(
+    _ header: RecordHeader, _ id: Int64, _ context: RecordContext, _ reader: RecordReader,
+    to write: (borrowing [UInt8]) throws -> Void
+  ) throws {
       var encoder = RecordEncoder(options: context.options)
       func flush(atLeast bytes: Int) throws {
         if encoder.writer.bytes.count >= bytes { try write(encoder.takeBytes()) }
@@ -46,8 +63,6 @@ extension Ledger {
       encoder.end()
       encoder.newline()
       try flush(atLeast: 1)
-      return true
-    }
   }
 
   /// The record of a DAG run in memory, for screens; its dbt results included.

@@ -41,6 +41,6 @@ public struct EventFacts: Sendable {
   public var dbtRun: DbtRun?
   /// Runs that the attempt triggered for certain.
   public var triggered: [DbtRunKey]
-  /// How many tasks of the DAG run are in which state, for its terminal event.
-  public var taskStates: [String: String]
+  /// The newest attempts of the DAG run's tasks, for its terminal event.
+  public var currentAttempts: [TaskAttempt]
 }
