@@ -1,0 +1,171 @@
+import ExecutionModel
+import Postgres
+
+/// Reads Airflow's metadata database, each call in one REPEATABLE READ READ ONLY transaction: a run, its attempts, their
+/// history and their XComs come from one snapshot. Sends nothing but SELECT.
+///
+/// Every call throws ``AirflowSourceError``; a cancelled task throws `CancellationError`.
+public struct AirflowReader: Sendable {
+  private let instance: InstanceName
+  private let connection: PostgresConnection
+  private let filter: DagFilter
+  private let transactionLimits: TransactionLimits
+  private let limits: ReadLimits
+
+  /// - Parameters:
+  ///   - filter: the DAGs whose runs are read.
+  ///   - limits: of each transaction.
+  public init(
+    instance: InstanceName, connection: PostgresConnection, filter: DagFilter = .all,
+    limits: TransactionLimits = TransactionLimits()
+  ) {
+    self.init(instance: instance, connection: connection, filter: filter, limits: limits, readLimits: ReadLimits())
+  }
+
+  init(
+    instance: InstanceName, connection: PostgresConnection, filter: DagFilter, limits: TransactionLimits,
+    readLimits: ReadLimits
+  ) {
+    self.instance = instance
+    self.connection = connection
+    self.filter = filter
+    transactionLimits = limits
+    self.limits = readLimits
+  }
+
+  /// Finds out which of Airflow's tables and columns there are and whether they may be read.
+  ///
+  /// - Throws: ``AirflowSourceError`` with every problem at once.
+  public func probe() async throws -> AirflowSchema {
+    let findings = try await read(AirflowSourceError.init(instance:asking:)) { transaction in
+      try SchemaProbe.findings(transaction)
+    }
+    return try findings.schema(instance: instance)
+  }
+
+  /// The highest `dag_run.id`; 0 when there is no run. A poll that starts there leaves all earlier runs to history.
+  public func highestRunID() async throws -> Int64 {
+    try await read(AirflowSourceError.init(instance:reading:)) { transaction in
+      var highest: Int64 = 0
+      try transaction.query(StaticSQL.highestRun) { row in highest = try row.optionalInt(0) ?? 0 }
+      return highest
+    }
+  }
+
+  /// Reads what a poll must: new runs, open runs and remembered ones.
+  public func live(_ request: LiveRequest, schema: AirflowSchema) async throws -> LiveBatch {
+    let queries = Queries(schema)
+    return try await read(AirflowSourceError.init(instance:reading:)) { transaction in
+      let clock = ContinuousClock()
+      let begin = clock.now
+      var batch = LiveBatch(highestID: request.cursor, moment: try moment(transaction, queries, schema))
+      var selection = LiveSelection(request, filter)
+      try transaction.query(
+        StaticSQL.liveRuns,
+        [
+          .int(request.cursor), .int(Int64(selection.newLimit)), .int(selection.windowFloor),
+          .intArray(request.remembered),
+        ]
+      ) { row in
+        guard let reason = LiveSelection.Reason(rawValue: try row.int(2)) else { return }
+        selection.add(id: try row.int(0), dagID: try row.text(1), reason: reason)
+      }
+      var reader = SnapshotReader(transaction, instance: instance, schema: schema, queries: queries, limits: limits)
+      let (snapshots, last) = try reader.read(selection.ids)
+      batch.snapshots = snapshots
+      batch.rowCounts = reader.rowCounts
+      batch.resumeAfter = selection.resumeAfter(last)
+      batch.highestID = selection.cursor(last)
+      batch.databaseHighestID = selection.databaseHighestID
+      batch.newIDs = snapshots.map(\.run.sourceID).filter(selection.isNew)
+      batch.openIDs = selection.openIDs
+      batch.missing = selection.missing
+      batch.excluded = selection.excluded
+      batch.dags = try dags(transaction, queries, schema, snapshots)
+      batch.moment.serverMilliseconds = milliseconds(clock.now - begin)
+      return batch
+    }
+  }
+
+  /// Reads a page of history, newest first.
+  public func history(_ request: HistoryRequest, schema: AirflowSchema) async throws -> HistoryBatch {
+    let queries = Queries(schema)
+    return try await read(AirflowSourceError.init(instance:reading:)) { transaction in
+      let clock = ContinuousClock()
+      let begin = clock.now
+      var batch = HistoryBatch(moment: try moment(transaction, queries, schema))
+      let limit = max(request.limit, 1)
+      let since = request.since.map { PostgresParameter.int($0.microseconds) } ?? .null
+      var seen: [Int64] = []
+      var wanted: [Int64] = []
+      try transaction.query(queries.historyRuns, [.int(request.below ?? .max), .int(Int64(limit)), since]) { row in
+        let id = try row.int(0)
+        seen.append(id)
+        if filter.includes(try row.text(1)) { wanted.append(id) }
+      }
+      var reader = SnapshotReader(transaction, instance: instance, schema: schema, queries: queries, limits: limits)
+      let (snapshots, last) = try reader.read(wanted)
+      let isWholePage = last == wanted.last
+      batch.snapshots = snapshots
+      batch.rowCounts = reader.rowCounts
+      batch.lowestID = isWholePage ? seen.last : last
+      batch.isFinished = isWholePage && seen.count < limit
+      if request.countsRemaining {
+        let below = batch.lowestID ?? request.below ?? .max
+        try transaction.query(queries.historyCount, [.int(below), since]) { row in
+          batch.remaining = Int(try row.int(0))
+        }
+      }
+      batch.dags = try dags(transaction, queries, schema, snapshots)
+      batch.moment.serverMilliseconds = milliseconds(clock.now - begin)
+      return batch
+    }
+  }
+
+  // MARK: Within a transaction
+
+  private func moment(
+    _ transaction: PostgresTransaction, _ queries: Queries, _ schema: AirflowSchema
+  ) throws -> ReadMoment {
+    var moment: ReadMoment?
+    var head: String?
+    try transaction.query(queries.moment) { row in
+      moment = ReadMoment(
+        readAt: try row.instant(0), isReplica: try row.optionalBool(1) ?? false,
+        replayLagSeconds: try row.optionalDouble(2))
+      head = try row.optionalText(3)
+    }
+    guard head == schema.alembicHead, let moment else {
+      throw AirflowSourceError(
+        instance: instance, kind: .schemaChanged, action: .probe,
+        problems: [
+          "the schema revision is now \(head ?? "unknown"), not \(schema.alembicHead ?? "unknown") as when it was probed: "
+            + "Airflow was upgraded or downgraded"
+        ], cause: nil)
+    }
+    return moment
+  }
+
+  private func dags(
+    _ transaction: PostgresTransaction, _ queries: Queries, _ schema: AirflowSchema, _ snapshots: [DagRunSnapshot]
+  ) throws -> [Dag] {
+    try DagRows.read(transaction, queries, family: schema.family, runs: snapshots.map(\.run.sourceID))
+  }
+
+  private func milliseconds(_ duration: Duration) -> Double {
+    Double(duration.components.seconds) * 1e3 + Double(duration.components.attoseconds) / 1e15
+  }
+
+  private func read<R: Sendable>(
+    _ failure: (InstanceName, PostgresError) -> AirflowSourceError,
+    _ body: @Sendable (PostgresTransaction) throws -> R
+  ) async throws -> R {
+    do {
+      return try await connection.readOnly(transactionLimits, body)
+    } catch let error as PostgresError where error.kind == .cancelled {
+      throw CancellationError()
+    } catch let error as PostgresError {
+      throw failure(instance, error)
+    }
+  }
+}

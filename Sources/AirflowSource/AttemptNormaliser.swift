@@ -1,0 +1,122 @@
+import ExecutionModel
+
+/// When `task_instance.try_number` grows.
+enum TryNumbering: Hashable, Sendable {
+  /// Up to 2.9: from queued to running, and back by one when the try is deferred or waits to be rescheduled.
+  case whenStarted
+  /// From 2.10: from none to scheduled.
+  case whenScheduled
+}
+
+/// Makes the tries of one DAG run out of its rows in `task_instance` and `task_instance_history`. Pure.
+///
+/// - A live row without state, scheduled or queued is no attempt: after a clear it still bears the finished try's number
+///   or already the next one's. It is one only when its try is under way and comes back from a deferral or a poke.
+/// - `task_instance_history` wins over a live row with the same number, which shows the same try waiting for its retry
+///   (`up_for_retry`).
+/// - A task that ended without running keeps the number of the try before it. Where that try is in the history, or where
+///   the state can only be reached without running (`upstream_failed`), the end is kept as try 0.
+/// - The row with map_index -1 of a task that is yet to be expanded has no state and is therefore no attempt. Airflow
+///   turns it into map_index 0.
+struct AttemptNormaliser {
+  var numbering: TryNumbering
+
+  /// - Parameters:
+  ///   - firstPokes: the first start of each try of sensors in reschedule mode.
+  /// - Returns: the attempts, ordered by key.
+  func attempts(
+    of run: DagRun, live: [TaskInstanceRow], history: [TaskInstanceRow], firstPokes: [AttemptKey: Instant] = [:]
+  ) -> [TaskAttempt] {
+    var attempts: [AttemptKey: TaskAttempt] = [:]
+    var newestInHistory: [TaskInstance: AttemptKey] = [:]
+    for row in history {
+      let key = AttemptKey(taskID: row.taskID, mapIndex: row.mapIndex, tryNumber: row.tryNumber ?? 0)
+      attempts[key] = attempt(key, row, isCurrent: false, run, firstPokes[key])
+      let known = newestInHistory[TaskInstance(row)]
+      newestInHistory[TaskInstance(row)] = known.map { max($0, key) } ?? key
+    }
+    for row in live {
+      var shown = newestInHistory[TaskInstance(row)]
+      if let number = tryNumber(of: row, firstPokes) {
+        var key = AttemptKey(taskID: row.taskID, mapIndex: row.mapIndex, tryNumber: number)
+        if attempts[key] != nil, Self.ends.contains(row.state) { key.tryNumber = 0 }
+        if attempts[key] == nil {
+          attempts[key] = attempt(key, row, isCurrent: true, run, firstPokes[key])
+        } else {
+          attempts[key]?.isCurrent = true
+        }
+        shown = key
+      }
+      // Notes belong to the task instance, not to a try: the newest one shows them.
+      if let note = row.note, let shown { attempts[shown]?.note = note }
+    }
+    return attempts.values.sorted { $0.key < $1.key }
+  }
+
+  /// The number of the try that a live row shows; nil when it shows none.
+  private func tryNumber(of row: TaskInstanceRow, _ firstPokes: [AttemptKey: Instant]) -> Int? {
+    let stored = row.tryNumber ?? 0
+    func hasPoked(_ number: Int) -> Bool {
+      firstPokes[AttemptKey(taskID: row.taskID, mapIndex: row.mapIndex, tryNumber: number)] != nil
+    }
+    // While a try is under way but not running, up to 2.9 has its number one too low.
+    let underWay = numbering == .whenStarted ? stored + 1 : stored
+    switch row.state {
+    case nil: return nil
+    case "scheduled", "queued":
+      let comesBack = row.isDeferral && row.startDate != nil && row.endDate == nil
+      return comesBack || hasPoked(underWay) ? underWay : nil
+    case "upstream_failed": return 0
+    case "deferred", "up_for_reschedule": return underWay
+    default:
+      guard numbering == .whenStarted else { return stored }
+      // Marked by hand while it was deferred or waited for its next poke.
+      return hasPoked(stored + 1) || (stored == 0 && row.isDeferral) ? stored + 1 : stored
+    }
+  }
+
+  private func attempt(
+    _ key: AttemptKey, _ row: TaskInstanceRow, isCurrent: Bool, _ run: DagRun, _ firstPoke: Instant?
+  ) -> TaskAttempt {
+    var attempt = TaskAttempt(key: key, isCurrent: isCurrent)
+    attempt.operatorName = row.operatorName
+    attempt.state = row.state
+    attempt.queuedAt = row.queuedAt
+    attempt.startDate = [firstPoke, row.startDate].compactMap { $0 }.min()
+    // What a try that is not over has there is the end of its last poke.
+    if !Self.underWay.contains(row.state) {
+      attempt.endDate = row.endDate
+      attempt.duration = row.duration
+    }
+    attempt.maxTries = row.maxTries
+    attempt.hostname = row.hostname
+    attempt.pool = row.pool
+    attempt.queue = row.queue
+    attempt.renderedMapIndex = row.renderedMapIndex
+    attempt.clearNumber = Self.clearNumber(of: attempt, in: run)
+    return attempt
+  }
+
+  /// The run's clear number when the attempt ran, as far as times tell: a clear sets the run's start anew.
+  ///
+  /// nil without the column (before 2.8), and for what ran before the last of several clears or has no time at all.
+  private static func clearNumber(of attempt: TaskAttempt, in run: DagRun) -> Int? {
+    guard let current = run.clearNumber, current > 0 else { return run.clearNumber }
+    guard let moment = attempt.startDate ?? attempt.endDate else { return nil }
+    if let start = run.startDate, moment >= start { return current }
+    return current == 1 ? 0 : nil
+  }
+
+  private struct TaskInstance: Hashable {
+    var taskID: String
+    var mapIndex: Int
+
+    init(_ row: TaskInstanceRow) {
+      taskID = row.taskID
+      mapIndex = row.mapIndex
+    }
+  }
+
+  private static let ends: Set<String?> = ["success", "failed", "skipped", "upstream_failed", "removed"]
+  private static let underWay: Set<String?> = ["running", "deferred", "up_for_reschedule", "scheduled", "queued"]
+}

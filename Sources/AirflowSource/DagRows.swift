@@ -1,0 +1,38 @@
+import ExecutionModel
+import Postgres
+
+/// Reads the DAGs of some runs.
+enum DagRows {
+  /// By dag_id. A DAG that Airflow no longer has is left out.
+  static func read(
+    _ transaction: PostgresTransaction, _ queries: Queries, family: AirflowSchema.Family, runs: [Int64]
+  ) throws -> [Dag] {
+    guard !runs.isEmpty else { return [] }
+    var tags: [String: [String]] = [:]
+    if let query = queries.dagTags {
+      try transaction.query(query, [.intArray(runs)]) { row in
+        tags[try row.text(0), default: []].append(try row.text(1))
+      }
+    }
+    var dags: [Dag] = []
+    try transaction.query(queries.dags, [.intArray(runs)]) { row in
+      let dagID = try row.text(0)
+      var dag = Dag(dagID: dagID, owners: owners(try row.optionalText(1)), tags: (tags[dagID] ?? []).sorted())
+      let schedule = try row.optionalText(2)
+      dag.schedule = family == .airflow2 ? Schedule.airflow2(schedule) : Schedule.airflow3(schedule)
+      dag.description = try row.optionalText(3)
+      dag.fileloc = try row.optionalText(4)
+      dag.isPaused = try row.optionalBool(5)
+      dags.append(dag)
+    }
+    return dags.sorted { $0.dagID < $1.dagID }
+  }
+
+  /// `dag.owners` is the distinct owners of the DAG's tasks, joined with ", ".
+  private static func owners(_ text: String?) -> [String] {
+    (text ?? "").split(separator: ",").map { owner in
+      let trimmed = owner.drop { $0 == " " }
+      return String(trimmed.prefix(trimmed.count - trimmed.reversed().prefix { $0 == " " }.count))
+    }.filter { !$0.isEmpty }
+  }
+}

@@ -1,0 +1,52 @@
+/// Queries that need no probed schema.
+enum StaticSQL {
+  static let schemaServer = text(PackageResources.schema_server_sql)
+  static let schemaColumns = text(PackageResources.schema_columns_sql)
+  static let schemaElsewhere = text(PackageResources.schema_elsewhere_sql)
+  static let alembicHead = text(PackageResources.alembic_head_sql)
+  static let highestRun = text(PackageResources.highest_run_sql)
+  static let liveRuns = text(PackageResources.live_runs_sql)
+
+  private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
+}
+
+/// The queries for one probed schema. Both families answer with the same columns in the same order.
+struct Queries {
+  var moment: String
+  var historyRuns: String
+  var historyCount: String
+  var dagRuns: String
+  var taskInstances: String
+  /// nil where there is no such table.
+  var taskInstanceHistory: String?
+  /// nil where there is no such table.
+  var firstPokes: String?
+  var xcoms: String
+  var renderedFields: String
+  var dags: String
+  /// nil where there is no such table.
+  var dagTags: String?
+
+  init(_ schema: AirflowSchema) {
+    func sql(_ bytes: [UInt8]) -> String { SQLTemplate(bytes).sql(for: schema) }
+    func either(_ airflow2: [UInt8], _ airflow3: [UInt8]) -> String {
+      sql(schema.family == .airflow2 ? airflow2 : airflow3)
+    }
+    moment = sql(PackageResources.moment_sql)
+    historyRuns = sql(PackageResources.history_runs_sql)
+    historyCount = sql(PackageResources.history_count_sql)
+    dagRuns = either(PackageResources.airflow2_dag_runs_sql, PackageResources.airflow3_dag_runs_sql)
+    taskInstances = either(PackageResources.airflow2_task_instances_sql, PackageResources.airflow3_task_instances_sql)
+    if schema.has("task_instance_history") {
+      taskInstanceHistory = either(
+        PackageResources.airflow2_task_instance_history_sql, PackageResources.airflow3_task_instance_history_sql)
+    }
+    if schema.has("task_reschedule") {
+      firstPokes = either(PackageResources.airflow2_first_pokes_sql, PackageResources.airflow3_first_pokes_sql)
+    }
+    xcoms = either(PackageResources.airflow2_xcoms_sql, PackageResources.airflow3_xcoms_sql)
+    renderedFields = sql(PackageResources.rendered_fields_sql)
+    dags = either(PackageResources.airflow2_dags_sql, PackageResources.airflow3_dags_sql)
+    if schema.has("dag_tag") { dagTags = sql(PackageResources.dag_tags_sql) }
+  }
+}

@@ -1,0 +1,19 @@
+/// What keeps a read within bounds, whatever the database holds. Bytes.
+struct ReadLimits: Sendable {
+  /// One XCom; a larger one is not fetched.
+  var xcomBytes = 32 << 10
+  /// All XComs of one run; once they exceed it, the rest is not fetched.
+  var xcomBytesPerRun = 8 << 20
+  /// The rendered fields of one task instance; larger ones are left out.
+  var renderedBytes = 64 << 10
+  /// All rendered fields of one run; once they exceed it, the rest is left out.
+  var renderedBytesPerRun = 8 << 20
+  /// `dag_run.conf`; a larger one is not fetched.
+  var confBytes = 256 << 10
+  /// Task instances that one set of queries asks for; a single run may have more.
+  var taskInstancesPerChunk = 2_000
+  /// Once a call has read so many task instances, the rest is left to the next one.
+  var taskInstancesPerCall = 50_000
+  /// Once a call has read so many bytes of XComs and rendered fields, the rest is left to the next one.
+  var contentBytesPerCall = 32 << 20
+}

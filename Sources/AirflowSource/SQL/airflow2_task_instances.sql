@@ -1,0 +1,14 @@
+-- Live rows of the runs $1, through the index on task_instance (dag_id, run_id).
+select dr.id, ti.task_id, ti.map_index, ti.try_number, ti.state,
+       ti.operator, {ti.custom_operator_name|text},
+       ti.queued_dttm, ti.start_date, ti.end_date, ti.duration,
+       ti.max_tries, ti.hostname, ti.pool, ti.queue,
+       {ti.rendered_map_index|text},
+       {n.content|text},
+       ti.next_method is not null
+from dag_run dr
+join task_instance ti on ti.dag_id = dr.dag_id and ti.run_id = dr.run_id
+left join task_instance_note n --if task_instance_note
+  on n.dag_id = ti.dag_id and n.task_id = ti.task_id --if task_instance_note
+  and n.run_id = ti.run_id and n.map_index = ti.map_index --if task_instance_note
+where dr.id = any($1::int8[])

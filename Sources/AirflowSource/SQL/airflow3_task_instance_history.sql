@@ -1,0 +1,11 @@
+-- Earlier tries of the runs $1, through the index on task_instance_history (dag_id, run_id).
+select dr.id, h.task_id, h.map_index, h.try_number, h.state,
+       h.operator, {h.custom_operator_name|text},
+       h.queued_dttm, h.start_date, h.end_date, h.duration,
+       h.max_tries, h.hostname, h.pool, h.queue,
+       {h.rendered_map_index|text},
+       null::text,
+       false
+from dag_run dr
+join task_instance_history h on h.dag_id = dr.dag_id and h.run_id = dr.run_id
+where dr.id = any($1::int8[])

@@ -1,0 +1,2 @@
+-- The highest run id.
+select max(dr.id) from dag_run dr
