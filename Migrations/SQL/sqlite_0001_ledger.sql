@@ -18,6 +18,8 @@ CREATE TABLE airflow_instance (
   alembic_version TEXT,
   -- The highest dag_run.id that was ever read.
   dag_run_cursor INTEGER NOT NULL DEFAULT 0,
+  -- The highest dag_run.id at first contact: runs up to it are history. NULL before.
+  cursor_floor INTEGER,
   -- History is loaded newest first: the next page has ids below this. NULL before the first page.
   backfill_below INTEGER,
   backfill_done INTEGER NOT NULL DEFAULT 0,

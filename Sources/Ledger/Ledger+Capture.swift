@@ -9,6 +9,8 @@ public struct CaptureBatch: Sendable {
   public var snapshots: [DagRunSnapshot]
   /// `dag_run.id`s of runs that were remembered as open and exist no more.
   public var missing: [Int64]
+  /// `dag_run.id`s of runs that were remembered as open and whose DAG is not read any more.
+  public var excluded: [Int64]
   /// When the snapshot was taken, by the source's clock.
   public var readAt: Instant
   /// The cursor moves up to here; nil leaves it.
@@ -42,6 +44,7 @@ public struct CaptureBatch: Sendable {
     dags = []
     snapshots = []
     missing = []
+    excluded = []
   }
 }
 
@@ -72,6 +75,12 @@ extension Ledger {
       for snapshot in batch.snapshots { try writer.keep(snapshot, proposing: propose) }
       for id in batch.missing {
         try writer.markRemoved(sourceID: id, kind: "deleted", at: batch.readAt, of: batch.instance)
+      }
+      for id in batch.excluded {
+        try database.prepare("UPDATE dag_run SET is_open = 0 WHERE instance = ? AND source_id = ?").binding {
+          $0(instance)
+          $0(id)
+        }.run()
       }
       if let cursor = batch.cursor {
         try database.prepare("UPDATE airflow_instance SET dag_run_cursor = max(dag_run_cursor, ?) WHERE id = ?").binding

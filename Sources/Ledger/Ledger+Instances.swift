@@ -5,8 +5,10 @@ import SQLite
 public struct InstanceProgress: Hashable, Sendable {
   /// The instance's row in the ledger.
   public var id: Int64
-  /// The highest `dag_run.id` ever read; 0 before first contact.
+  /// The highest `dag_run.id` ever read.
   public var cursor: Int64
+  /// The highest `dag_run.id` at first contact, up to which runs are history; nil before.
+  public var floor: Int64?
   /// The next page of history has ids below this; nil before the first page.
   public var backfillBelow: Int64?
   public var isBackfillDone: Bool
@@ -44,7 +46,7 @@ extension Ledger {
       try database.prepare("INSERT INTO airflow_instance (name) VALUES (?) ON CONFLICT DO NOTHING")
         .binding { $0(instance) }.run()
       let row = try database.prepare(
-        "SELECT id, dag_run_cursor, backfill_below, backfill_done FROM airflow_instance WHERE name = ?"
+        "SELECT id, dag_run_cursor, cursor_floor, backfill_below, backfill_done FROM airflow_instance WHERE name = ?"
       ).binding { $0(instance) }.firstRow {
         InstanceProgress(
           id: $0.integer(0), cursor: $0.integer(1), backfillBelow: $0.optionalInteger(2), isBackfillDone: $0.bool(3),
@@ -66,6 +68,18 @@ extension Ledger {
           $0(instance)
           $0(id)
         }.rows { $0.integer(0) })
+    }
+  }
+
+  /// Notes first contact: live reading begins above `floor`, history lies below.
+  public func noteFirstContact(with instance: InstanceName, floor: Int64) throws {
+    try write { database in
+      try database.prepare(
+        "UPDATE airflow_instance SET cursor_floor = ?1, dag_run_cursor = ?1 WHERE name = ?2 AND cursor_floor IS NULL"
+      ).binding {
+        $0(floor)
+        $0(instance)
+      }.run()
     }
   }
 

@@ -21,7 +21,7 @@ extension Ledger {
   ///   - write: gets the bytes in order; runs on the ledger's thread. What it throws ends the record.
   /// - Returns: false when there is no such row; then nothing is written.
   public func writeRecord(
-    _ id: Int64, _ context: RecordContext, to write: @Sendable (borrowing [UInt8]) throws -> Void
+    _ id: Int64, _ context: RecordContext, to write: @escaping @Sendable (borrowing [UInt8]) throws -> Void
   ) throws -> Bool {
     try writeRecord(id, context, in: { body in try body(write) })
   }

@@ -1,0 +1,96 @@
+import Configuration
+import DbtCloud
+import ExecutionModel
+import Ledger
+import OpenLineage
+import Postgres
+import Records
+import Sinks
+
+// The configuration as the rooms want it.
+
+extension AirflowConfiguration {
+  /// How to reach the metadata database.
+  public var postgres: PostgresConfiguration {
+    let secret = password
+    return PostgresConfiguration(
+      conninfo: dsn.conninfo, password: secret.map { secret in { try secret.read() } },
+      applicationName: "airflow-syncer/\(name)")
+  }
+
+  var naming: LineageNaming.Airflow? {
+    namespace.map { namespace in
+      let scheme: ProviderScheme =
+        switch openLineageProvider {
+        case .current: .since2
+        case .from1_9: .from1_9
+        case .upTo1_8: .upTo1_8
+        }
+      return LineageNaming.Airflow(namespace: namespace, scheme: scheme)
+    }
+  }
+}
+
+extension DbtCloudConfiguration {
+  var directoryEntry: AccountDirectory.Account {
+    AccountDirectory.Account(name: name, accountID: accountID, host: url.host)
+  }
+
+  /// - Throws: `DbtCloudError` when the URL cannot be used.
+  public func account(allowsPlainHTTP: Bool) throws -> DbtCloudAccount {
+    let secret = token
+    return try DbtCloudAccount(
+      name: name, accountID: accountID, url: url.text, token: { try secret.read() }, caFile: caFile,
+      allowsPlainHTTP: allowsPlainHTTP)
+  }
+}
+
+extension SinkConfiguration {
+  var registration: SinkRegistration {
+    switch destination {
+    case .openLineage(let destination):
+      let emit = Set(destination.emit.compactMap { SinkRegistration.Emission(rawValue: $0.rawValue) })
+      return SinkRegistration(name: name, type: "openlineage", kind: .events(emit), history: history)
+    case .file: return SinkRegistration(name: name, type: "file", kind: .records, history: history)
+    }
+  }
+}
+
+extension Configuration {
+  /// The ledger's file.
+  public var ledgerPath: String { switch ledger { case .sqlite(let path): path } }
+
+  /// What records show, with `results` of a file sink.
+  public func recordContext(results: ResultSelection = .all) -> RecordContext {
+    let options = RecordOptions(
+      conf: RecordOptions.Conf(rawValue: record.conf.rawValue) ?? .redact,
+      messages: RecordOptions.Messages(rawValue: record.messages.rawValue) ?? .keep,
+      results: RecordOptions.Results(rawValue: results.rawValue) ?? .all)
+    let urls = airflow.compactMap { instance in instance.uiURL.map { (instance.name, $0.text) } }
+    return RecordContext(options: options, uiURLs: Dictionary(urls) { first, _ in first })
+  }
+
+  var naming: LineageNaming {
+    LineageNaming(
+      producer: SyncerVersion.producer, version: SyncerVersion.current,
+      airflow: Dictionary(airflow.compactMap { instance in instance.naming.map { (instance.name, $0) } }) { first, _ in first },
+      dbtNamespaces: Dictionary(dbtCloud.map { ($0.name, $0.namespace) }) { first, _ in first })
+  }
+
+  func makeSinks(ledger: Ledger) -> [any Sink] {
+    sinks.map { sink in
+      switch sink.destination {
+      case .file(let destination):
+        FileSink(
+          name: sink.name, path: destination.path, ledger: ledger, context: recordContext(results: destination.results))
+      case .openLineage(let destination):
+        OpenLineageSink(
+          name: sink.name,
+          endpoint: OpenLineageSink.Endpoint(
+            url: destination.url.text, token: destination.token.map { secret in { try secret.read() } },
+            gzip: destination.gzip, timeout: destination.timeout.totalSeconds, caFile: destination.caFile),
+          naming: naming, ledger: ledger)
+      }
+    }
+  }
+}

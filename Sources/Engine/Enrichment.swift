@@ -1,0 +1,238 @@
+import Configuration
+import DbtArtifacts
+import DbtCloud
+import ExecutionModel
+import HTTPClient
+import Ledger
+import Platform
+import Synchronization
+
+/// Fetches the dbt runs of one account that links speak of: the run, and when it is over the artifacts of its steps.
+/// A run under way is asked for again until it is over, also when its Airflow task has long ended.
+actor Enrichment {
+  /// What a round did.
+  struct Outcome: Hashable, Sendable {
+    var fetched = 0
+    var completed = 0
+    var failed = 0
+    /// Why the account as a whole could not be used.
+    var outage: DbtCloudError?
+    /// The last failure of a single run.
+    var failure: String?
+
+    static func += (left: inout Outcome, right: Outcome) {
+      left.fetched += right.fetched
+      left.completed += right.completed
+      left.failed += right.failed
+      left.outage = right.outage ?? left.outage
+      left.failure = right.failure ?? left.failure
+    }
+  }
+
+  nonisolated let account: AccountDirectory.Account
+  private let client: DbtCloudClient
+  private let ledger: Ledger
+  private let reader: ArtifactReader
+  private let folder: WorkFolder
+  private let clock: @Sendable () -> Int64
+  private let lanes: Int
+  private var failures = 0
+
+  /// - Parameter lanes: runs that are fetched side by side.
+  init(
+    _ configuration: DbtCloudConfiguration, allowsPlainHTTP: Bool, ledger: Ledger, reader: ArtifactReader, folder: WorkFolder,
+    lanes: Int = 4, clock: @escaping @Sendable () -> Int64 = wallClockMicroseconds
+  ) throws {
+    account = configuration.directoryEntry
+    let pool = HTTPPool(name: "dbt", lanes: lanes, userAgent: "airflow-syncer/\(SyncerVersion.current)")
+    client = DbtCloudClient(account: try configuration.account(allowsPlainHTTP: allowsPlainHTTP), send: { try await pool.send($0) })
+    self.ledger = ledger
+    self.reader = reader
+    self.folder = folder
+    self.lanes = lanes
+    self.clock = clock
+  }
+
+  /// Fetches what is due.
+  /// - Parameter everything: also what would be due later.
+  func round(everything: Bool = false) async throws -> Outcome {
+    var outcome = Outcome()
+    var last: Int64 = 0
+    while outcome.outage == nil {
+      try Task.checkCancellation()
+      let due = try await ledger.dueDbtRuns(of: account.name, now: everything ? .max : clock(), after: last, limit: 64)
+      guard let highest = due.last?.id else { break }
+      last = highest
+      outcome += try await fetch(due)
+    }
+    failures = outcome.outage == nil ? 0 : failures + 1
+    try await noteAccount(outcome)
+    return outcome
+  }
+
+  /// Seconds to wait before the next round after one that ended in an outage.
+  var waitAfterOutage: Double { min(300, 2 * Double(1 << min(failures, 8))) }
+
+  /// How many runs of the account are fetched side by side.
+  private func fetch(_ due: [DueDbtRun]) async throws -> Outcome {
+    try await withThrowingTaskGroup(of: Outcome.self) { group in
+      var outcome = Outcome()
+      var waiting = due.makeIterator()
+      for _ in 0..<lanes {
+        if let run = waiting.next() { group.addTask { try await self.fetch(run) } }
+      }
+      while let result = try await group.next() {
+        outcome += result
+        // An account that is away need not be asked for each run.
+        if outcome.outage == nil, let run = waiting.next() { group.addTask { try await self.fetch(run) } }
+      }
+      return outcome
+    }
+  }
+
+  private func fetch(_ due: DueDbtRun) async throws -> Outcome {
+    var outcome = Outcome()
+    do {
+      outcome.completed = try await fetchWhole(due) ? 1 : 0
+      outcome.fetched = 1
+    } catch let error as DbtCloudError {
+      try await note(error, of: due, in: &outcome)
+    } catch let error as ArtifactError {
+      outcome.failed = 1
+      outcome.failure = error.description
+      try await ledger.noteFailure(due.id, reason: error.description, nextFetchAt: retryTime(due))
+    }
+    return outcome
+  }
+
+  private func note(_ error: DbtCloudError, of due: DueDbtRun, in outcome: inout Outcome) async throws {
+    outcome.failed = 1
+    outcome.failure = error.description
+    switch error.kind {
+    case .notFound:
+      // It may be of another account's token, or not be there yet; once an hour is enough.
+      try await ledger.noteAbsent(due.id, reason: error.description, nextFetchAt: clock() + 3_600_000_000)
+    case .refused, .noToken, .invalidURL, .rateLimited, .unavailable, .notJSON:
+      outcome.outage = error
+      try await ledger.noteFailure(due.id, reason: error.description, nextFetchAt: 0)
+    case .tooLarge, .cannotWrite, .unexpected:
+      try await ledger.noteFailure(due.id, reason: error.description, nextFetchAt: retryTime(due))
+    }
+  }
+
+  private func retryTime(_ due: DueDbtRun) -> Int64 {
+    clock() + Int64(min(3600, 5 * Double(1 << min(due.failures, 10))) * 1e6)
+  }
+
+  // MARK: One run
+
+  /// Returns whether the run is over and everything of it was read.
+  private func fetchWhole(_ due: DueDbtRun) async throws -> Bool {
+    var run = try await client.run(due.runID)
+    run.key = due.key
+    run.account = account.name
+    run.accountID = account.accountID
+    run.host = account.host
+    run.isComplete = false
+    let isLinked = try await ledger.keepHead(run, id: due.id, nextFetchAt: nextLook(at: run))
+    guard isLinked, run.isOverInDbtCloud else { return false }
+    var earlier: Set<String> = []
+    for index in run.steps.indices {
+      try await fill(&run.steps[index], of: due, earlier: earlier)
+      if let id = run.steps[index].invocationID { earlier.insert(id) }
+    }
+    run.isComplete = true
+    try await ledger.keepComplete(run, id: due.id)
+    return true
+  }
+
+  /// A run under way is asked for often at first, seldom when it takes long.
+  private func nextLook(at run: DbtRun) -> Int64 {
+    let now = clock()
+    let age = run.createdAt.map { Double(now - $0.microseconds) / 1e6 } ?? 0
+    return now + Int64(min(60, max(5, age / 20)) * 1e6)
+  }
+
+  private func fill(_ step: inout DbtStep, of due: DueDbtRun, earlier: Set<String>) async throws {
+    let plan = StepPlan(step: step, runIsOver: true)
+    plan.begin(&step)
+    switch plan.first {
+    case .runResults: try await fillResults(&step, of: due, earlier: earlier)
+    case .sources: try await fillFreshness(&step, of: due, earlier: earlier)
+    default: break
+    }
+  }
+
+  private func fillResults(_ step: inout DbtStep, of due: DueDbtRun, earlier: Set<String>) async throws {
+    guard let path = try await download(.runResults, step, of: due) else {
+      step.runResults = .missing
+      step.manifest = .missing
+      return
+    }
+    defer { path.remove() }
+    let results: RunResults
+    do { results = try await reader.runResults(path.text) } catch let error as ArtifactError {
+      try giveUp(on: error, after: due)
+      step.runResults = .invalid
+      step.manifest = .notApplicable
+      return
+    }
+    guard results.needManifest, !(results.metadata.invocationID.map(earlier.contains) ?? false) else {
+      _ = step.fill(results, manifest: nil, earlier: earlier)
+      return
+    }
+    guard let manifestPath = try await download(.manifest, step, of: due) else {
+      _ = step.fill(results, manifest: nil, earlier: earlier)
+      step.manifest = .missing
+      return
+    }
+    defer { manifestPath.remove() }
+    do {
+      let manifest = try await reader.manifest(manifestPath.text, keeping: results.uniqueIDs)
+      _ = step.fill(results, manifest: manifest, earlier: earlier)
+    } catch let error as ArtifactError {
+      try giveUp(on: error, after: due)
+      _ = step.fill(results, manifest: nil, earlier: earlier)
+      step.manifest = .invalid
+    }
+  }
+
+  private func fillFreshness(_ step: inout DbtStep, of due: DueDbtRun, earlier: Set<String>) async throws {
+    guard let path = try await download(.sources, step, of: due) else {
+      step.sources = .missing
+      return
+    }
+    defer { path.remove() }
+    do { _ = step.fill(try await reader.freshness(path.text), earlier: earlier) } catch let error as ArtifactError {
+      try giveUp(on: error, after: due)
+      step.sources = .invalid
+    }
+  }
+
+  /// A file that cannot be read may have been cut on its way, so it is fetched again a few times before the record is
+  /// kept without it.
+  private func giveUp(on error: ArtifactError, after due: DueDbtRun) throws {
+    if error.isRetryable, due.failures < 3 { throw error }
+  }
+
+  private struct Download {
+    let text: String
+    func remove() { unlinkFile(text) }
+  }
+
+  private func download(_ artifact: ArtifactName, _ step: DbtStep, of due: DueDbtRun) async throws -> Download? {
+    let path = "\(folder.path)/\(account.name)-\(due.runID)-\(step.index)-\(artifact.rawValue)"
+    switch try await client.artifact(run: due.runID, step: step.index, name: artifact.rawValue, to: path) {
+    case .fetched: return Download(text: path)
+    case .missing: return nil
+    }
+  }
+
+  // MARK: The account
+
+  private func noteAccount(_ outcome: Outcome) async throws {
+    try await ledger.note(
+      account: account, lastCallAt: await client.lastCallAt, callsPerMinute: await client.callsInLastMinute,
+      coolingDownUntil: await client.coolingDownUntil, error: outcome.outage?.description)
+  }
+}
