@@ -62,7 +62,8 @@ let package = Package(
 
     // The daemon around them.
     room("Configuration", ["CYAML"]),
-    room("Telemetry", ["Platform"]),
+    room("Telemetry", ["ExecutionModel", "JSONText", "Platform", "CPlatform"]),
+    room("CommandLine", ["Configuration", "ExecutionModel"]),
     room(
       "Engine",
       [
@@ -73,7 +74,7 @@ let package = Package(
     .executableTarget(
       name: "airflow-syncer",
       dependencies: [
-        "Configuration", "Engine", "Ledger", "Records", "ExecutionModel", "JSONText", "Platform", "Telemetry",
+        "CommandLine", "Configuration", "Engine", "Ledger", "Records", "ExecutionModel", "JSONText", "Platform", "Telemetry",
       ],
       swiftSettings: swift),
 
@@ -101,6 +102,7 @@ let package = Package(
     tests("Sinks", ["ExecutionModel", "Ledger", "TestServers", "LoopbackHTTP", "HTTPClient", "JSONText"]),
     tests("Configuration", []),
     tests("Telemetry", ["Platform"]),
+    tests("CommandLine", ["Configuration", "ExecutionModel"]),
     tests(
       "Engine",
       ["ExecutionModel", "TestServers", "DbtCloudStandIn", "LoopbackHTTP", "Configuration", "Ledger", "JSONText"]),

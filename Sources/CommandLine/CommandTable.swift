@@ -1,0 +1,125 @@
+import Configuration
+
+/// Every command with its options. The parser, the help and the completions are made from it.
+public struct CommandTable: Sendable {
+  public let program: String
+  public let summary: String
+  /// Options that every command takes, before or after its name.
+  public let globalOptions: [CommandOption]
+  public let commands: [CommandSpecification]
+  /// The command that a group's name alone means: `runs` is `runs list`.
+  let groupDefaults: [String: String]
+
+  /// The table of `airflow-syncer`.
+  public static let standard = CommandTable(
+    program: "airflow-syncer",
+    summary: "Links Airflow's task attempts to dbt Cloud runs and forwards combined execution records.",
+    globalOptions: [.config, .logLevel, .logFormat, .help],
+    commands: [
+      CommandSpecification(
+        "run", "Run the daemon",
+        details: """
+          Reads Airflow, follows dbt Cloud runs and delivers records until SIGTERM or SIGINT, then finishes what is in \
+          flight within 10 seconds. Tells systemd READY, STATUS, WATCHDOG and STOPPING.
+          """),
+      CommandSpecification(
+        "sync", "Do one full pass, then exit",
+        details: """
+          Loads history to its end (bounded by --since; an interrupted pass goes on where it stopped), waits for every \
+          finished dbt run's artifacts and delivers all that is due.
+          """,
+        options: [.instance, .since]),
+      CommandSpecification(
+        "status", "Show how the syncer itself is doing",
+        details: "About the syncer only: a failing dbt test never changes it. Works while the daemon is stopped.",
+        options: [.json, .watch]),
+      CommandSpecification(
+        "runs list", "List combined records, newest first",
+        options: [.instance, .dag, .state, .since, .until, .dbtRun, .limit, .json]),
+      CommandSpecification(
+        "runs show", "Show one record: DAG run, tasks, dbt runs, models and tests",
+        options: [.json],
+        arguments: [
+          CommandArgument(
+            "RUN",
+            """
+            A record's key, a unique beginning of it, DAG_ID@latest, a dbt Cloud run's id, or an address copied from \
+            dbt Cloud or Airflow.
+            """)
+        ]),
+      CommandSpecification(
+        "validate", "Check the configuration and everything it names",
+        details: """
+          The file first; then database rights and schema, the dbt Cloud token, the sinks and the ledger. Nothing is \
+          written.
+          """,
+        options: [.offline, .printGrants]),
+      CommandSpecification(
+        "migrate", "Bring the ledger to this program's version",
+        details: "`run` and `sync` do the same when they start. A ledger of a newer program is refused."),
+      CommandSpecification("config example", "Print a configuration file with every key explained"),
+      CommandSpecification(
+        "completion", "Print a shell's completion script",
+        details: """
+          bash: airflow-syncer completion bash > /etc/bash_completion.d/airflow-syncer. zsh: to a file _airflow-syncer \
+          in $fpath. fish: to ~/.config/fish/completions/airflow-syncer.fish.
+          """,
+        arguments: [CommandArgument("SHELL", choices: Shell.allCases.map(\.rawValue), "bash, zsh or fish.")]),
+      CommandSpecification("version", "Print the version"),
+      CommandSpecification(
+        "help", "Explain a command",
+        arguments: [CommandArgument("COMMAND", required: false, repeatable: true, "The command to explain.")]),
+    ],
+    groupDefaults: ["runs": "list"])
+
+  /// The command with exactly this path.
+  public func command(_ path: [String]) -> CommandSpecification? { commands.first { $0.path == path } }
+
+  /// The options of a command, its own before those of all commands.
+  func options(of command: CommandSpecification?) -> [CommandOption] { (command?.options ?? []) + globalOptions }
+
+  /// The first words of all commands, each once.
+  var firstWords: [String] { commands.map { $0.path[0] }.uniqued() }
+
+  /// The second words of a group's commands; empty when `word` is no group.
+  func secondWords(of word: String) -> [String] {
+    commands.filter { $0.path.count == 2 && $0.path[0] == word }.map { $0.path[1] }
+  }
+}
+
+extension CommandOption {
+  public static let config = CommandOption(
+    "--config", short: "c", .file, "FILE", environment: "AIRFLOW_SYNCER_CONFIG", default: Configuration.defaultPath,
+    "The configuration file.")
+  public static let logLevel = CommandOption(
+    "--log-level", .choice(["debug", "info", "notice", "warning", "error"]), "LEVEL",
+    environment: "AIRFLOW_SYNCER_LOG_LEVEL", default: "info", "What is logged: this and worse.")
+  public static let logFormat = CommandOption(
+    "--log-format", .choice(["text", "json"]), "FORMAT", environment: "AIRFLOW_SYNCER_LOG_FORMAT", default: "text",
+    "How log lines are written.")
+  public static let help = CommandOption("--help", short: "h", "Explain the command.")
+  public static let instance = CommandOption(
+    "--instance", short: "i", .text, "NAME", repeatable: true, "Only this Airflow instance; may be repeated.")
+  public static let dag = CommandOption(
+    "--dag", short: "d", .text, "DAG_ID", repeatable: true, "Only this DAG; * and ? stand for others; may be repeated.")
+  public static let state = CommandOption(
+    "--state", short: "s", .text, "STATE", repeatable: true,
+    "Only DAG runs in this state (success, failed, running, queued); may be repeated.")
+  public static let since = CommandOption("--since", .time, "TIME", "Only what is not older: a time, or 2h, 3d (ago).")
+  public static let until = CommandOption("--until", .time, "TIME", "Only what is older: a time, or 2h, 3d (ago).")
+  public static let dbtRun = CommandOption("--dbt-run", .text, "ID", "Only records with this dbt Cloud run.")
+  public static let limit = CommandOption(
+    "--limit", short: "n", .count, "N", "At most so many; default 20, and all with --json.")
+  public static let json = CommandOption("--json", "Print JSON, for programs.")
+  public static let watch = CommandOption("--watch", short: "w", "Show it again and again until interrupted.")
+  public static let offline = CommandOption("--offline", "Check the file only, connect to nothing.")
+  public static let printGrants = CommandOption(
+    "--print-grants", "Print the GRANT statements for the database role, for an administrator to run.")
+}
+
+extension Array where Element: Hashable {
+  func uniqued() -> [Element] {
+    var seen: Set<Element> = []
+    return filter { seen.insert($0).inserted }
+  }
+}
