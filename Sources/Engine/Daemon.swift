@@ -1,0 +1,236 @@
+import Configuration
+import ExecutionModel
+import Glibc
+import Ledger
+import Platform
+import Sinks
+import Telemetry
+
+/// The syncer as a service: reads every Airflow instance, fetches dbt runs and delivers, each at its own pace, until it
+/// is told to stop. The loss of a partner is logged once, retried and healed; it stops none of the others.
+public struct Daemon: Sendable {
+  private let workshop: Workshop
+  private let telemetry: Telemetry
+  private let outages: OutageLog
+  private let notifier: ServiceNotifier
+
+  /// Seconds that delivery may go on after a request to stop.
+  private static let drainSeconds = 6.0
+  /// Seconds after which the process ends, whatever hangs.
+  private static let stopSeconds = 9.5
+
+  public init(_ configuration: Configuration, telemetry: Telemetry, notifier: ServiceNotifier = ServiceNotifier()) throws {
+    workshop = try Workshop(configuration)
+    self.telemetry = telemetry
+    self.notifier = notifier
+    outages = OutageLog(telemetry)
+  }
+
+  /// Runs until a signal comes.
+  /// - Parameter signals: SIGTERM and SIGINT as they come; the second one ends draining too.
+  /// - Throws: `LedgerError` when the ledger cannot be opened.
+  public func run(until signals: AsyncStream<Int32>) async throws {
+    try await workshop.open(mode: "run")
+    telemetry.emit(SyncerStarted(version: SyncerVersion.current, ledger: workshop.ledger.path))
+    notifier.ready(status: "started")
+    let stop = StopSign()
+    await withTaskGroup(of: Void.self) { group in
+      let work = Task { await serve(stop) }
+      group.addTask { await work.value }
+      group.addTask { await keepAlive(stop) }
+      group.addTask {
+        var count = 0
+        for await signal in signals {
+          count += 1
+          telemetry.emit(SyncerStopping(signal: signal))
+          if count > 1 { break }
+          notifier.stopping(status: "finishing deliveries")
+          stop.set(seconds: Self.drainSeconds)
+          Self.armBomb(seconds: Self.stopSeconds)
+        }
+        work.cancel()
+      }
+      // The services end when they see the sign; the signal task ends with its stream.
+      await work.value
+      stop.set(seconds: 0)
+      group.cancelAll()
+    }
+    await workshop.close()
+    telemetry.emit(SyncerStopped())
+  }
+
+  private static func armBomb(seconds: Double) {
+    Task.detached {
+      try? await Task.sleep(for: .seconds(seconds))
+      _exit(75)
+    }
+  }
+
+  private func serve(_ stop: StopSign) async {
+    await withTaskGroup(of: Void.self) { group in
+      for capture in workshop.captures {
+        group.addTask { await poll(capture, stop) }
+        group.addTask { await loadHistory(capture, stop) }
+      }
+      for enrichment in workshop.enrichments { group.addTask { await fetch(enrichment, stop) } }
+      for sink in workshop.sinks { group.addTask { await deliver(sink, stop) } }
+    }
+  }
+
+  // MARK: The services
+
+  private func poll(_ capture: Capture, _ stop: StopSign) async {
+    let interval = workshop.pollInterval(of: capture.instance)
+    var failures = 0
+    var warned: [String] = []
+    while !stop.isSet {
+      let begin = monotonicSeconds()
+      var wait = interval
+      do {
+        let outcome = try await capture.poll()
+        outages.succeeded("airflow", capture.instance)
+        failures = 0
+        let warnings = await capture.warnings
+        if warnings != warned {
+          warned = warnings
+          for warning in warnings { telemetry.emit(AirflowWarning(instance: capture.instance, text: warning)) }
+        }
+        if outcome.newRuns + outcome.changedRuns > 0 {
+          telemetry.emit(RunsCaptured(instance: capture.instance, outcome: outcome))
+          workshop.ringAfterCapture()
+        }
+      } catch is CancellationError {
+        return
+      } catch {
+        failures += 1
+        wait = max(interval, Backoff(first: 1, longest: 60).seconds(failures: failures, random: Double.random(in: 0..<1)))
+        await note(error, of: capture)
+      }
+      await stop.wait(seconds: max(0, wait - (monotonicSeconds() - begin)))
+    }
+  }
+
+  private func loadHistory(_ capture: Capture, _ stop: StopSign) async {
+    var failures = 0
+    while !stop.isSet {
+      do {
+        guard try await capture.hasHistory() else { break }
+        let outcome = try await capture.loadHistory()
+        failures = 0
+        if outcome.newRuns + outcome.changedRuns > 0 { workshop.ringAfterCapture() }
+        telemetry.emit(HistoryLoaded(instance: capture.instance, outcome: outcome))
+      } catch is CancellationError {
+        return
+      } catch {
+        // Live capture tells of the outage; here it is only waited for.
+        failures += 1
+        await stop.wait(seconds: Backoff(first: 2, longest: 60).seconds(failures: failures, random: Double.random(in: 0..<1)))
+      }
+    }
+    await capture.closeHistory()
+  }
+
+  private func fetch(_ enrichment: Enrichment, _ stop: StopSign) async {
+    let name = enrichment.account.name
+    let alarm = workshop.alarm(ofAccount: name)
+    stop.onSet { alarm.ring() }
+    while !stop.isSet {
+      var wait = 30.0
+      do {
+        let outcome = try await enrichment.round()
+        if let outage = outcome.outage {
+          outages.failed("dbt_cloud", name, cause: "\(outage.kind)", detail: outage.description)
+          wait = max(outage.retryAfter ?? 0, await enrichment.waitAfterOutage)
+        } else {
+          if outcome.fetched > 0 || outcome.failed == 0 { outages.succeeded("dbt_cloud", name) }
+          if let next = try await workshop.ledger.nextDbtRunDue(of: name) {
+            wait = min(wait, max(0.2, Double(next - wallClockMicroseconds()) / 1e6))
+          }
+        }
+        if outcome.fetched > 0 {
+          telemetry.emit(DbtRunsFetched(account: name, outcome: outcome))
+          workshop.ringSinks()
+        } else if let failure = outcome.failure, outcome.outage == nil {
+          telemetry.emit(DbtRunFailed(account: name, detail: failure))
+        }
+      } catch is CancellationError {
+        return
+      } catch {
+        outages.failed("ledger", workshop.ledger.path, cause: "write", detail: "\(error)")
+        wait = 5
+      }
+      await alarm.wait(seconds: wait)
+    }
+  }
+
+  private func deliver(_ sink: any Sink, _ stop: StopSign) async {
+    let alarm = workshop.alarm(ofSink: sink.name)
+    stop.onSet { alarm.ring() }
+    while true {
+      var wait = 60.0
+      do {
+        let progress = try await workshop.ledger.progress(ofSink: sink.name)
+        let silence = Double(progress.notBefore - wallClockMicroseconds()) / 1e6
+        // Also bounded: a clock that was set back must not silence a sink for years.
+        if silence > 0, silence < 3600 {
+          wait = silence
+          if stop.isSet { return }
+        } else {
+          let round = try await sink.deliver()
+          note(round, of: sink)
+          if round.outage == nil, !round.wasIdle {
+            wait = 0
+          } else if round.wasIdle {
+            if stop.isSet { return }
+            if let next = try await workshop.ledger.nextRetry(ofSink: progress.id) {
+              wait = min(wait, max(0.1, Double(next - wallClockMicroseconds()) / 1e6))
+            }
+          } else if stop.isSet {
+            return
+          }
+        }
+        outages.succeeded("ledger", workshop.ledger.path)
+      } catch is CancellationError {
+        return
+      } catch {
+        outages.failed("ledger", workshop.ledger.path, cause: "deliver", detail: "\(error)")
+        wait = 5
+      }
+      if stop.isOver || Task.isCancelled { return }
+      if wait > 0 { await alarm.wait(seconds: wait) }
+    }
+  }
+
+  // MARK: Telling
+
+  private func note(_ error: any Error, of capture: Capture) async {
+    let failure = CaptureFailure(error)
+    let partner = failure.partner == nil ? capture.instance : workshop.ledger.path
+    outages.failed(failure.partner ?? "airflow", partner, cause: failure.cause, detail: failure.detail)
+    // For `status`; when the ledger is the trouble there is nowhere to write it.
+    if failure.partner == nil { try? await workshop.ledger.noteOutage(of: capture.instance, error: failure.detail) }
+  }
+
+  private func note(_ round: DeliveryRound, of sink: any Sink) {
+    if let outage = round.outage {
+      outages.failed("sink", sink.name, cause: outage.cause, detail: outage.detail)
+    } else if round.delivered > 0 {
+      outages.succeeded("sink", sink.name)
+    }
+    if round.delivered + round.parked > 0 { telemetry.emit(ItemsDelivered(sink: sink.name, round: round)) }
+  }
+
+  /// Tells systemd that the ledger, which everything goes through, still answers, and how things stand.
+  private func keepAlive(_ stop: StopSign) async {
+    let interval = notifier.watchdogInterval.map { $0.totalSeconds / 2 } ?? 30
+    while !stop.isOver, !Task.isCancelled {
+      if let status = try? await workshop.ledger.status() {
+        notifier.alive()
+        if !stop.isSet { notifier.status(StatusLine.text(status, outages: outages.current.count)) }
+      }
+      await stop.wait(seconds: min(interval, 30))
+      if stop.isSet { await Task.yield() }
+      if stop.isSet, !stop.isOver { try? await Task.sleep(for: .milliseconds(500)) }
+    }
+  }
+}

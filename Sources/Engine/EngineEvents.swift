@@ -1,0 +1,114 @@
+import Sinks
+import Telemetry
+
+// What the daemon tells, each as a log line and as changes of metrics.
+
+struct SyncerStarted: TelemetryEvent {
+  let version: String
+  let ledger: String
+  var level: LogLevel { .notice }
+  var name: String { "syncer_started" }
+  var message: String { "started" }
+  var fields: [TelemetryField] {
+    [TelemetryField("version", .text(version)), TelemetryField("ledger", .text(ledger))]
+  }
+}
+
+struct SyncerStopping: TelemetryEvent {
+  let signal: Int32
+  var level: LogLevel { .notice }
+  var name: String { "syncer_stopping" }
+  var message: String { "asked to stop" }
+  var fields: [TelemetryField] { [TelemetryField("signal", .integer(Int64(signal)))] }
+}
+
+struct SyncerStopped: TelemetryEvent {
+  var level: LogLevel { .notice }
+  var name: String { "syncer_stopped" }
+  var message: String { "stopped" }
+}
+
+struct AirflowWarning: TelemetryEvent {
+  let instance: String
+  let text: String
+  var level: LogLevel { .warning }
+  var name: String { "airflow_warning" }
+  var message: String { text }
+  var fields: [TelemetryField] { [TelemetryField("instance", .text(instance))] }
+}
+
+struct RunsCaptured: TelemetryEvent {
+  let instance: String
+  let outcome: Capture.Outcome
+  var level: LogLevel { .info }
+  var name: String { "runs_captured" }
+  var message: String { "DAG runs read" }
+  var fields: [TelemetryField] {
+    [
+      TelemetryField("instance", .text(instance)), TelemetryField("new", .integer(Int64(outcome.newRuns))),
+      TelemetryField("changed", .integer(Int64(outcome.changedRuns))), TelemetryField("links", .integer(Int64(outcome.newLinks))),
+    ]
+  }
+  var metrics: [MetricChange] {
+    [.add(MetricKey("airflow_syncer_runs_captured_total", ["instance": instance]), Double(outcome.newRuns + outcome.changedRuns))]
+  }
+}
+
+struct HistoryLoaded: TelemetryEvent {
+  let instance: String
+  let outcome: Capture.Outcome
+  var level: LogLevel { outcome.isFinished ? .notice : .debug }
+  var name: String { outcome.isFinished ? "history_loaded" : "history_page_loaded" }
+  var message: String { outcome.isFinished ? "history is loaded" : "a page of history is loaded" }
+  var fields: [TelemetryField] {
+    [TelemetryField("instance", .text(instance)), TelemetryField("runs", .integer(Int64(outcome.runsRead)))]
+  }
+}
+
+struct DbtRunsFetched: TelemetryEvent {
+  let account: String
+  let outcome: Enrichment.Outcome
+  var level: LogLevel { .info }
+  var name: String { "dbt_runs_fetched" }
+  var message: String { "dbt runs fetched" }
+  var fields: [TelemetryField] {
+    [
+      TelemetryField("account", .text(account)), TelemetryField("asked", .integer(Int64(outcome.fetched))),
+      TelemetryField("complete", .integer(Int64(outcome.completed))), TelemetryField("failed", .integer(Int64(outcome.failed))),
+    ]
+  }
+  var metrics: [MetricChange] {
+    [.add(MetricKey("airflow_syncer_dbt_runs_fetched_total", ["account": account]), Double(outcome.fetched))]
+  }
+}
+
+struct DbtRunFailed: TelemetryEvent {
+  let account: String
+  let detail: String
+  var level: LogLevel { .warning }
+  var name: String { "dbt_run_failed" }
+  var message: String { detail }
+  var fields: [TelemetryField] { [TelemetryField("account", .text(account))] }
+}
+
+struct ItemsDelivered: TelemetryEvent {
+  let sink: String
+  let round: DeliveryRound
+  var level: LogLevel { round.parked > 0 ? .warning : .info }
+  var name: String { round.parked > 0 ? "items_parked" : "items_delivered" }
+  var message: String {
+    round.parked > 0 ? "the backend refuses items for good; `airflow-syncer status` says why" : "items delivered"
+  }
+  var fields: [TelemetryField] {
+    [
+      TelemetryField("sink", .text(sink)), TelemetryField("delivered", .integer(Int64(round.delivered))),
+      TelemetryField("parked", .integer(Int64(round.parked))), TelemetryField("retried", .integer(Int64(round.retried))),
+    ]
+  }
+  var metrics: [MetricChange] {
+    [
+      .add(MetricKey("airflow_syncer_items_delivered_total", ["sink": sink]), Double(round.delivered)),
+      .add(MetricKey("airflow_syncer_items_parked_total", ["sink": sink]), Double(round.parked)),
+    ]
+  }
+}

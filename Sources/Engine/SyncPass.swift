@@ -1,0 +1,169 @@
+import AirflowSource
+import Configuration
+import DbtCloud
+import ExecutionModel
+import Ledger
+import Platform
+import Sinks
+
+/// One full pass without a daemon: history to its end, every finished dbt run fetched, the outbox drained. Resumable: what
+/// was kept is not read or sent again.
+public struct SyncPass: Sendable {
+  /// What to do, and how to tell about it.
+  public struct Request: Sendable {
+    /// Only this instance of `airflow[]`; nil for all.
+    public var instance: String?
+    /// How far back history is wanted; nil for as far as the configuration says.
+    public var since: Instant?
+    /// Gets a line of progress now and then.
+    public var progress: @Sendable (Progress) -> Void
+
+    public init(instance: String? = nil, since: Instant? = nil, progress: @escaping @Sendable (Progress) -> Void = { _ in }) {
+      self.instance = instance
+      self.since = since
+      self.progress = progress
+    }
+  }
+
+  /// How far the pass has come.
+  public enum Progress: Sendable {
+    case reading(instance: String, runs: Int, attempts: Int, remaining: Int?, seconds: Double)
+    case fetching(account: String, fetched: Int)
+    case delivering(sink: String, delivered: Int, pending: Int)
+  }
+
+  /// What the pass did.
+  public struct Outcome: Sendable {
+    public var runsRead = 0
+    public var attemptsRead = 0
+    public var newRuns = 0
+    public var changedRuns = 0
+    public var newLinks = 0
+    public var dbtRunsFetched = 0
+    public var delivered = 0
+    public var parked = 0
+    public var pending = 0
+    /// dbt runs that are still under way in dbt Cloud.
+    public var dbtRunsUnderWay = 0
+    /// What went wrong, each with what to do.
+    public var failures: [String] = []
+
+    /// Whether nothing is left that should have been done.
+    public var isWhole: Bool { failures.isEmpty && parked == 0 && pending == 0 }
+  }
+
+  private let workshop: Workshop
+  private static let tries = 4
+
+  public init(_ configuration: Configuration) throws { workshop = try Workshop(configuration) }
+
+  /// - Throws: `LedgerError` when the ledger cannot be used; the failures of partners are part of the outcome.
+  public func run(_ request: Request) async throws -> Outcome {
+    try await workshop.open(mode: "sync")
+    var outcome = Outcome()
+    do {
+      for capture in workshop.captures where request.instance ?? capture.instance == capture.instance {
+        try await read(capture, request, into: &outcome)
+      }
+      for enrichment in workshop.enrichments { try await fetch(enrichment, request, into: &outcome) }
+      for sink in workshop.sinks { try await deliver(sink, request, into: &outcome) }
+    } catch {
+      await workshop.close()
+      throw error
+    }
+    await workshop.close()
+    return outcome
+  }
+
+  // MARK: Reading
+
+  private func read(_ capture: Capture, _ request: Request, into outcome: inout Outcome) async throws {
+    var total = Capture.Outcome()
+    let begin = monotonicSeconds()
+    for attempt in 1...Self.tries {
+      do {
+        total += try await capture.poll()
+        while try await capture.hasHistory() {
+          try Task.checkCancellation()
+          let page = try await capture.loadHistory(since: request.since)
+          total += page
+          request.progress(
+            .reading(
+              instance: capture.instance, runs: total.runsRead, attempts: total.attemptsRead, remaining: total.remaining,
+              seconds: monotonicSeconds() - begin))
+          if page.isFinished { break }
+        }
+        break
+      } catch let error as AirflowSourceError where error.action == .retry && attempt < Self.tries {
+        try await Task.sleep(for: .seconds(Double(attempt)))
+      } catch let error as AirflowSourceError {
+        outcome.failures.append(error.description)
+        try await workshop.ledger.noteOutage(of: capture.instance, error: error.description)
+        break
+      }
+    }
+    outcome.runsRead += total.runsRead
+    outcome.attemptsRead += total.attemptsRead
+    outcome.newRuns += total.newRuns
+    outcome.changedRuns += total.changedRuns
+    outcome.newLinks += total.newLinks
+  }
+
+  // MARK: Fetching
+
+  private func fetch(_ enrichment: Enrichment, _ request: Request, into outcome: inout Outcome) async throws {
+    let name = enrichment.account.name
+    var last = Enrichment.Outcome()
+    for attempt in 1...Self.tries {
+      last = try await enrichment.round(everything: true)
+      outcome.dbtRunsFetched += last.fetched
+      request.progress(.fetching(account: name, fetched: outcome.dbtRunsFetched))
+      guard last.failed > 0, attempt < Self.tries else { break }
+      if let outage = last.outage {
+        // A refused token or a long silence is not waited for.
+        guard outage.isRetryable, (outage.retryAfter ?? 0) <= 10 else { break }
+        try await Task.sleep(for: .seconds(max(outage.retryAfter ?? 0, Double(attempt))))
+      }
+    }
+    if let outage = last.outage {
+      outcome.failures.append(outage.description)
+    } else if last.failed > 0, let failure = last.failure {
+      outcome.failures.append(last.failed == 1 ? failure : "\(last.failed) dbt runs could not be fetched, the last: \(failure)")
+    }
+    outcome.dbtRunsUnderWay += try await workshop.ledger.dueDbtRuns(of: name, now: .max, limit: 100_000).count - last.failed
+  }
+
+  // MARK: Delivering
+
+  private func deliver(_ sink: any Sink, _ request: Request, into outcome: inout Outcome) async throws {
+    var failures = 0
+    while true {
+      try Task.checkCancellation()
+      let round = try await sink.deliver()
+      outcome.delivered += round.delivered
+      outcome.parked += round.parked
+      if let outage = round.outage {
+        failures += 1
+        guard failures < Self.tries else {
+          outcome.failures.append("sink `\(sink.name)`: \(outage.detail)")
+          break
+        }
+        try await Task.sleep(for: .seconds(Double(failures)))
+        continue
+      }
+      failures = 0
+      if round.wasIdle {
+        let progress = try await workshop.ledger.progress(ofSink: sink.name)
+        guard let next = try await workshop.ledger.nextRetry(ofSink: progress.id), progress.pending > 0 else { break }
+        let wait = Double(next - wallClockMicroseconds()) / 1e6
+        guard wait < 10 else { break }
+        try await Task.sleep(for: .seconds(max(0.05, wait)))
+        continue
+      }
+      let progress = try await workshop.ledger.progress(ofSink: sink.name)
+      request.progress(.delivering(sink: sink.name, delivered: outcome.delivered, pending: progress.pending))
+    }
+    let left = try await workshop.ledger.progress(ofSink: sink.name).pending
+    outcome.pending += left
+  }
+}
