@@ -9,7 +9,7 @@ import Testing
 @Suite struct RealArtifactsTests {
   @Test(arguments: Folders.all)
   func everyFieldOfEveryResultEqualsWhatPythonReads(_ folder: String) async throws {
-    let script = Fixtures.repositoryRoot + "/Tests/DbtArtifactsTests/expected.py"
+    let script = Fixtures.path("dbt/expected.py")
     let output = try await Subprocess.run(["python3", "-B", script, Fixtures.path("dbt/\(folder)")])
     try #require(output.status == 0, "\(output.errorText)")
     let expected = try output.text.split(separator: "\n").map { line in
