@@ -94,8 +94,8 @@ let package = Package(
     tests("HTTPClient", ["TestServers", "LoopbackHTTP"]),
     tests("AirflowSource", ["ExecutionModel", "Postgres", "JSONText", "TestServers"]),
     tests("Correlation", ["ExecutionModel", "JSONText"]),
-    tests("DbtCloud", ["ExecutionModel", "HTTPClient", "DbtCloudStandIn", "TestServers"]),
-    tests("DbtArtifacts", ["ExecutionModel", "JSONText"]),
+    tests("DbtCloud", ["ExecutionModel", "HTTPClient", "JSONText", "DbtCloudStandIn", "LoopbackHTTP", "TestServers"]),
+    tests("DbtArtifacts", ["ExecutionModel", "JSONText", "TestServers"]),
     tests("Records", ["ExecutionModel", "JSONText"]),
     tests("Ledger", ["ExecutionModel", "Records", "SQLite", "Migrations", "JSONText"]),
     tests("OpenLineage", ["ExecutionModel", "JSONText"]),
@@ -106,7 +106,7 @@ let package = Package(
     tests(
       "Engine",
       ["ExecutionModel", "TestServers", "DbtCloudStandIn", "LoopbackHTTP", "Configuration", "Ledger", "JSONText"]),
-    tests("DbtCloudStandIn", ["TestServers", "JSONText"]),
+    tests("DbtCloudStandIn", ["ExecutionModel", "HTTPClient", "TestServers", "JSONText"]),
     .testTarget(
       name: "PackageTests", dependencies: ["TestServers", "DbtCloudStandIn", "JSONText", "LoopbackHTTP"],
       swiftSettings: swift),

@@ -33,10 +33,10 @@ extension JSONCursor {
   /// Strings of an array, or one string alone.
   mutating func strings(_ pool: inout StringPool) throws -> [String]? {
     switch kind {
-    case .string: return [pool.unique(try string())]
+    case .string: return [pool.shared(try string())]
     case .array:
       var strings: [String] = []
-      try array { element in if let text = try element.optionalString() { strings.append(pool.unique(text)) } }
+      try array { element in if let text = try element.optionalString() { strings.append(pool.shared(text)) } }
       return strings
     default: return nil
     }
@@ -47,10 +47,10 @@ extension JSONCursor {
 struct StringPool {
   private var known: Set<String> = []
 
-  mutating func unique(_ text: String) -> String {
+  mutating func shared(_ text: String) -> String {
     // Up to 15 bytes a string needs no memory of its own.
     text.utf8.count <= 15 ? text : known.insert(text).memberAfterInsert
   }
 
-  mutating func unique(_ text: String?) -> String? { text.map { unique($0) } }
+  mutating func unique(_ text: String?) -> String? { text.map { shared($0) } }
 }

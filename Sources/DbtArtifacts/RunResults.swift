@@ -80,12 +80,12 @@ extension DbtNodeResult {
       throw ArtifactError(kind: .unexpectedShape, artifact: name, place: place.text, message: "a string was expected")
     }
     result.uniqueID = uniqueID
-    result.status = pool.unique(status)
+    result.status = pool.shared(status)
     // A unique_id is `<resource type>.<package>.<name …>` in every dbt version.
     let parts = uniqueID.split(separator: ".", maxSplits: 2)
     if parts.count == 3 {
       result.resourceType = String(parts[0])
-      result.package = pool.unique(String(parts[1]))
+      result.package = pool.shared(String(parts[1]))
     }
     if RelationName.isNode(ofType: result.resourceType) { result.relation = relationName.flatMap(RelationName.unquoted) }
     self = result

@@ -8,13 +8,13 @@
 enum TestAttachment {
   static func node(model: String?, fileKeyName: String?, among candidates: [String]) -> String? {
     if let model, let call = call(in: model) {
-      let matches = candidates.filter { matches($0, call) }
-      if matches.count == 1 { return matches[0] }
+      let found = candidates.filter { matches($0, call) }
+      if found.count == 1 { return found[0] }
     }
     if let fileKeyName, let dot = fileKeyName.firstIndex(of: "."), fileKeyName[..<dot] != "sources" {
       let name = String(fileKeyName[fileKeyName.index(after: dot)...])
-      let matches = candidates.filter { matches($0, Call(function: "ref", arguments: [name], version: nil)) }
-      if matches.count == 1 { return matches[0] }
+      let found = candidates.filter { matches($0, Call(function: "ref", arguments: [name])) }
+      if found.count == 1 { return found[0] }
     }
     return nil
   }
@@ -34,7 +34,7 @@ enum TestAttachment {
       guard let start = firstIndex(of: function + "(", in: template) else { continue }
       let rest = template[start...].dropFirst(function.count + 1)
       guard let end = rest.firstIndex(of: ")") else { continue }
-      var call = Call(function: function, arguments: [], version: nil)
+      var call = Call(function: function, arguments: [])
       for argument in rest[..<end].split(separator: ",") {
         let text = trimmed(argument)
         if let first = text.first, first == "'" || first == "\"", text.count >= 2, text.last == first {

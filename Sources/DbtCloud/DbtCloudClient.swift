@@ -150,18 +150,17 @@ public actor DbtCloudClient {
 
   /// Makes one call, and one more with the token read again after a 401. Returns answers of 200, and 404 for files.
   private func call(_ endpoint: Endpoint, file: String? = nil) async throws -> HTTPResponse {
-    var used = try currentToken(endpoint)
+    let used = try currentToken(endpoint)
     var answer = try await attempt(endpoint, token: used, file: file)
     if answer.status == 401 {
       let fresh = try readToken(endpoint)
       if fresh != used {
-        used = fresh
-        answer = try await attempt(endpoint, token: used, file: file)
+        answer = try await attempt(endpoint, token: fresh, file: file)
       }
     }
     if answer.status == 401 { token = nil }
     if answer.status == 200 || (file != nil && answer.status == 404) { return answer }
-    throw failure(answer, endpoint, file: file)
+    throw failure(answer, endpoint)
   }
 
   private func attempt(_ endpoint: Endpoint, token: String, file: String?) async throws -> HTTPResponse {
@@ -232,16 +231,12 @@ public actor DbtCloudClient {
       }
       return read
     } catch let error as JSONError {
-      throw self.error(.notJSON(status: answer.status), endpoint, body(answer) + "; \(error.message)")
+      throw self.error(.notJSON(status: answer.status), endpoint, shown(answer.body) + "; \(error.message)")
     }
   }
 
-  private func failure(_ answer: HTTPResponse, _ endpoint: Endpoint, file: String?) -> DbtCloudError {
-    var body = answer.body
-    if let file {
-      if body.isEmpty { body = beginning(ofFile: file) ?? [] }
-      unlink(file)
-    }
+  private func failure(_ answer: HTTPResponse, _ endpoint: Endpoint) -> DbtCloudError {
+    let body = answer.body
     let read = try? Envelope<Bool>(body, source: endpoint.path) { _ in nil }
     let message = read?.message.map { printable($0.utf8, limit: 200, hiding: token ?? "") } ?? shown(body)
     switch answer.status {
@@ -262,6 +257,8 @@ public actor DbtCloudClient {
     case .cancelled: CancellationError()
     case .tooLarge: error(.tooLarge, endpoint, failure.message)
     case .write: error(.cannotWrite, endpoint, failure.message)
+    case .redirect: error(.redirected, endpoint, failure.message)
+    case .invalidRequest: error(.invalidURL, endpoint, failure.message)
     default: error(.unavailable(status: nil), endpoint, failure.message)
     }
   }
@@ -271,8 +268,6 @@ public actor DbtCloudClient {
       kind: kind, account: account.name, url: account.url + endpoint.path,
       message: printable(message.utf8, limit: 300, hiding: token ?? ""))
   }
-
-  private func body(_ answer: HTTPResponse) -> String { shown(answer.body) }
 
   /// The beginning of something that is not what was expected, and what it may be.
   private func shown(_ bytes: [UInt8]) -> String {

@@ -16,6 +16,8 @@ public struct DbtCloudError: Error, Hashable, Sendable, CustomStringConvertible 
     case rateLimited(retryAfter: Double)
     /// A network failure, a time-out, 408 or 5xx.
     case unavailable(status: Int?)
+    /// The request was sent on to another host, which the token is not given to.
+    case redirected
     /// An answer that is no JSON: most often a page of a proxy or of a login.
     case notJSON(status: Int)
     /// Larger than what is accepted.
@@ -45,7 +47,7 @@ public struct DbtCloudError: Error, Hashable, Sendable, CustomStringConvertible 
   public var isRetryable: Bool {
     switch kind {
     case .rateLimited, .unavailable, .notJSON, .cannotWrite: true
-    case .invalidURL, .noToken, .notFound, .refused, .tooLarge, .unexpected: false
+    case .invalidURL, .noToken, .notFound, .refused, .redirected, .tooLarge, .unexpected: false
     }
   }
 
@@ -64,6 +66,7 @@ public struct DbtCloudError: Error, Hashable, Sendable, CustomStringConvertible 
     case .refused(let status): "the token was refused with \(status) by \(url)"
     case .rateLimited: "too many calls, 429"
     case .unavailable(let status): status.map { "\(url) answered \($0)" } ?? "\(url) cannot be reached"
+    case .redirected: "\(url) sends requests elsewhere"
     case .notJSON(let status): "\(url) answered \(status) with something that is not JSON"
     case .tooLarge: "the answer of \(url) is too large"
     case .cannotWrite: "the answer of \(url) cannot be stored"
@@ -85,6 +88,7 @@ public struct DbtCloudError: Error, Hashable, Sendable, CustomStringConvertible 
       "Give the token of `dbt_cloud[].token_file` the permission to read jobs, runs and artifacts of the account."
     case .rateLimited(let seconds): "No call is made for \(Int(seconds.rounded(.up))) s; nothing needs to be done."
     case .unavailable: "It is tried again; if this stays, check `dbt_cloud[].url`, proxy and network."
+    case .redirected: "Set `dbt_cloud[].url` to the access URL of the account itself."
     case .notJSON:
       "A proxy or login page seems to answer instead of dbt Cloud: check `dbt_cloud[].url` and the proxy. It is tried "
         + "again."

@@ -1,0 +1,80 @@
+import ExecutionModel
+import JSONText
+import TestServers
+import Testing
+
+@testable import DbtArtifacts
+
+/// What dbt wrote, read here and by a Python script that shares no code with the reader.
+@Suite struct RealArtifactsTests {
+  @Test(arguments: Folders.all)
+  func everyFieldOfEveryResultEqualsWhatPythonReads(_ folder: String) async throws {
+    let script = Fixtures.path("dbt/expected.py")
+    let output = try await Subprocess.run(["python3", "-B", script, Fixtures.path("dbt/\(folder)")])
+    try #require(output.status == 0, "\(output.errorText)")
+    let expected = try output.text.split(separator: "\n").map { line in
+      try JSONValue(parsing: String(line)).arrayValue?.map(\.stringValue) ?? []
+    }
+
+    var read: [[String?]] = []
+    if Folders.withoutResults.contains(folder) {
+      let freshness = try SourceFreshness(path: Folders.path(folder, .sources))
+      read = freshness.rows.map {
+        [
+          $0.uniqueID, $0.status, $0.maxLoadedAt?.rfc3339, $0.snapshottedAt?.rfc3339, $0.ageSeconds.map(pythonText),
+          $0.error,
+        ]
+      }
+    } else {
+      read = try Folders.joined(folder).map(fields)
+    }
+    #expect(read.count == expected.count)
+    for (ours, theirs) in zip(read, expected) { #expect(ours == theirs) }
+  }
+
+  private func fields(_ result: DbtNodeResult) -> [String?] {
+    [
+      result.uniqueID, result.resourceType, result.name, result.package, result.path, result.owner, result.group,
+      result.tags.joined(separator: ","), result.status, result.relation, result.startedAt?.rfc3339,
+      result.completedAt?.rfc3339, result.executionTime.map(pythonText), result.thread,
+      result.rowsAffected.map(String.init), result.failures.map(String.init), result.message, result.queryID,
+      result.dependsOn.joined(separator: ","), result.attachedNode, result.column, result.test, result.severity,
+    ]
+  }
+
+  /// Python prints a whole number that the JSON wrote without a point as such; only `0` occurs.
+  private func pythonText(_ number: Double) -> String { number == 0 ? "0" : number.description }
+
+  @Test(arguments: Folders.withResults)
+  func bothFilesOfOneInvocationAreRecognisedAsSuch(_ folder: String) throws {
+    let results = try RunResults(path: Folders.path(folder, .runResults))
+    let manifest = try Manifest(path: Folders.path(folder, .manifest), keeping: results.uniqueIDs)
+    #expect(results.metadata.invocationID != nil)
+    #expect(results.metadata.invocationID == manifest.metadata.invocationID)
+    #expect(results.metadata.dbtVersion == manifest.metadata.dbtVersion)
+    #expect(manifest.metadata.adapterType == (folder.contains("duckdb") ? "duckdb" : "postgres"))
+    #expect(manifest.metadata.projectName == (folder.hasPrefix("1.3") ? nil : "jaffle_ops"))
+    #expect(manifest.nodes.count == Set(results.results.map(\.uniqueID)).count)
+  }
+
+  @Test func microbatchKeepsItsOwnStatus() throws {
+    let statuses = try Folders.joined("1.12-duckdb/03_run").map(\.status)
+    #expect(statuses.contains("partial success"))
+  }
+
+  @Test func docsGenerateGivesRowsThatAreNoResults() throws {
+    for folder in ["1.7-postgres/08_docs_generate", "1.12-postgres/08_docs_generate"] {
+      let results = try RunResults(path: Folders.path(folder, .runResults))
+      #expect(results.which == "generate")
+      #expect(!results.areResults)
+      #expect(!results.needManifest)
+    }
+  }
+
+  @Test func retryBearsTheCommandThatItRepeats() throws {
+    let results = try RunResults(path: Folders.path("1.12-postgres/19_retry", .runResults))
+    #expect(results.which == "run")
+    #expect(results.areResults)
+    #expect(results.results.count == 3)
+  }
+}

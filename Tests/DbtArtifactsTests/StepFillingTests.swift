@@ -1,0 +1,74 @@
+import ExecutionModel
+import Testing
+
+@testable import DbtArtifacts
+
+@Suite struct StepFillingTests {
+  private func read(_ folder: String) throws -> (RunResults, Manifest) {
+    let results = try RunResults(path: Folders.path(folder, .runResults))
+    return (results, try Manifest(path: Folders.path(folder, .manifest), keeping: results.uniqueIDs))
+  }
+
+  @Test func resultsAndManifestOfOneInvocationAreJoined() throws {
+    let (results, manifest) = try read("1.12-postgres/07_build")
+    var step = DbtStep(index: 4, name: "Invoke dbt with `dbt build`")
+    #expect(step.fill(results, manifest: manifest) == .filled)
+    #expect(step.command == "build")
+    #expect(step.invocationID == results.metadata.invocationID)
+    #expect([step.runResults, step.manifest] == [.fetched, .fetched])
+    #expect(step.results.count == 50)
+    #expect(step.results.allSatisfy { $0.name != nil && $0.path != nil })
+  }
+
+  @Test func aManifestOfAnotherInvocationAddsNothing() throws {
+    let (results, _) = try read("1.12-postgres/07_build")
+    let (_, manifest) = try read("1.12-postgres/03_run")
+    var step = DbtStep(index: 4)
+    #expect(step.fill(results, manifest: manifest) == .manifestOfAnotherInvocation)
+    #expect([step.runResults, step.manifest] == [.fetched, .invalid])
+    #expect(step.results.count == 50)
+    #expect(step.results.allSatisfy { $0.name == nil && $0.dependsOn.isEmpty })
+    #expect(step.results.allSatisfy { $0.resourceType != nil })
+  }
+
+  @Test func filesOfAnEarlierStepAreNotCountedTwice() throws {
+    let (results, manifest) = try read("1.12-postgres/07_build")
+    let earlier = Set([try #require(results.metadata.invocationID)])
+    var step = DbtStep(index: 5)
+    #expect(step.fill(results, manifest: manifest, earlier: earlier) == .leftByEarlierStep)
+    #expect(step.results.isEmpty)
+    #expect(step.invocationID == nil)
+    #expect([step.runResults, step.manifest] == [.missing, .notApplicable])
+  }
+
+  @Test func docsGenerateFillsNothing() throws {
+    let (results, manifest) = try read("1.7-postgres/08_docs_generate")
+    var step = DbtStep(index: 5, name: "Custom step")
+    #expect(step.fill(results, manifest: manifest) == .noResults)
+    #expect(step.results.isEmpty)
+    #expect(step.command == "generate")
+  }
+
+  @Test func resultsWithoutManifestKeepWhatTheyKnow() throws {
+    let (results, _) = try read("1.7-postgres/03_run")
+    var step = DbtStep(index: 5)
+    step.manifest = .missing
+    #expect(step.fill(results, manifest: nil) == .filled)
+    #expect(step.manifest == .missing)
+    let orders = try #require(step.results.first { $0.uniqueID == "model.jaffle_ops.stg_orders" })
+    #expect(orders.relation == "analytics.prod_staging.stg_orders")
+    #expect(orders.package == "jaffle_ops")
+  }
+
+  @Test func freshnessGoesIntoItsOwnPlace() throws {
+    let freshness = try SourceFreshness(path: Folders.path("1.12-postgres/09_source_freshness", .sources))
+    var step = DbtStep(index: 4)
+    #expect(step.fill(freshness) == .filled)
+    #expect(step.sources == .fetched)
+    #expect(step.freshness.count == 3)
+    #expect(step.results.isEmpty)
+    let earlier = Set([try #require(freshness.metadata.invocationID)])
+    #expect(step.fill(freshness, earlier: earlier) == .leftByEarlierStep)
+    #expect(step.freshness.isEmpty)
+  }
+}

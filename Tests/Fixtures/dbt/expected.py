@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+"""Reads dbt artifacts with nothing but Python's json, for comparison with the project's own reader.
+
+    expected.py FOLDER
+
+Prints one JSON array per result: every field as text or null, in the order of FIELDS; then one per freshness row.
+"""
+import datetime
+import json
+import os
+import re
+import sys
+
+FIELDS = [
+    "unique_id", "resource_type", "name", "package", "path", "owner", "group", "tags", "status", "relation",
+    "started_at", "completed_at", "execution_time", "thread", "rows_affected", "failures", "message", "query_id",
+    "depends_on", "attached_node", "column", "test", "severity",
+]
+
+
+def load(folder, name):
+    path = os.path.join(folder, name)
+    return json.load(open(path)) if os.path.exists(path) else None
+
+
+def time(text):
+    if text is None:
+        return None
+    moment = datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(datetime.timezone.utc)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def text(value):
+    return None if value is None else value if isinstance(value, str) else repr(value)
+
+
+def relation(node):
+    config = node.get("config") or {}
+    if node["resource_type"] not in ("model", "seed", "snapshot", "source") or config.get("materialized") == "ephemeral":
+        return None
+    if node.get("relation_name"):
+        return node["relation_name"].replace('"', "")
+    return ".".join(part for part in (node.get("database"), node.get("schema"), node.get("alias")) if part)
+
+
+def attached(node):
+    if node.get("attached_node"):
+        return node["attached_node"]
+    model = ((node.get("test_metadata") or {}).get("kwargs") or {}).get("model") or ""
+    source = re.search(r"source\('([^']+)', '([^']+)'\)", model)
+    if source:
+        return "source.%s.%s.%s" % (node["package_name"], source.group(1), source.group(2))
+    ref = re.search(r"\bref\('([^']+)'\)", model)
+    if ref:
+        return next(n for n in node["depends_on"]["nodes"] if n.split(".")[2] == ref.group(1))
+    return None
+
+
+def row(result, node):
+    timing = [t for t in result.get("timing", []) if t.get("started_at")]
+    answer = result.get("adapter_response") or {}
+    rows = answer.get("rows_affected")
+    owner = node.get("owner") if node["resource_type"] == "exposure" else None
+    metadata = node.get("test_metadata") or {}
+    is_test = node["resource_type"] == "test"
+    values = {
+        "unique_id": result["unique_id"],
+        "resource_type": node["resource_type"],
+        "name": node["name"],
+        "package": node["package_name"],
+        "path": node["original_file_path"],
+        "owner": (node.get("meta") or {}).get("owner") or (owner or {}).get("name"),
+        "group": node.get("group"),
+        "tags": ",".join(node.get("tags", node.get("config", {}).get("tags")) or []),
+        "status": result["status"],
+        "relation": relation(node),
+        "started_at": min((time(t["started_at"]) for t in timing), default=None),
+        "completed_at": max((time(t["completed_at"]) for t in timing), default=None),
+        "execution_time": result["execution_time"],
+        "thread": result["thread_id"],
+        "rows_affected": None if rows is None or rows < 0 else rows,
+        "failures": result["failures"],
+        "message": result["message"],
+        "query_id": answer.get("query_id") or answer.get("job_id"),
+        "depends_on": ",".join(node.get("depends_on", {}).get("nodes", [])),
+        "attached_node": attached(node) if is_test else None,
+        "column": node.get("column_name") if is_test else None,
+        "test": metadata.get("name"),
+        "severity": node["config"]["severity"].lower() if is_test else None,
+    }
+    return [text(values[field]) for field in FIELDS]
+
+
+def main():
+    folder = sys.argv[1]
+    results, manifest, sources = (load(folder, n) for n in ("run_results.json", "manifest.json", "sources.json"))
+    if results:
+        nodes = {}
+        for section in ("nodes", "sources", "exposures", "unit_tests", "functions"):
+            nodes.update(manifest.get(section, {}))
+        for result in results["results"]:
+            print(json.dumps(row(result, nodes[result["unique_id"]])))
+    for source in (sources or {}).get("results", []):
+        age = source.get("max_loaded_at_time_ago_in_s")
+        print(json.dumps([
+            source["unique_id"], source["status"], time(source.get("max_loaded_at")),
+            time(source.get("snapshotted_at")), text(age), source.get("error"),
+        ]))
+
+
+main()
