@@ -1,0 +1,101 @@
+import Correlation
+import ExecutionModel
+import Testing
+
+@Suite struct ProposeLinksTests {
+  @Test func eachTryKeepsItsOwnRun() {
+    let tries = [
+      known(try: 1, start: 0, end: 5, operator: "DbtCloudRunJobOperator", state: "failed"),
+      known(try: 2, start: 60, operator: "DbtCloudRunJobOperator", state: "running"),
+    ]
+    // Read while try 2 is queued or has just started: the XCom is still the first try's.
+    let before = proposeLinks(for: snapshot([xcom("job_run_id", "71", at: 2)]), known: tries)
+    #expect(before.map { [$0.attempt.tryNumber, Int($0.target?.runID ?? 0)] } == [[1, 71]])
+    let after = proposeLinks(for: snapshot([xcom("job_run_id", "72", at: 61)]), known: tries)
+    #expect(after.map { [$0.attempt.tryNumber, Int($0.target?.runID ?? 0)] } == [[2, 72]])
+  }
+
+  @Test func theSnapshotCountsWhereBothHaveTheAttempt() {
+    var attempt = TaskAttempt(key: AttemptKey(taskID: "t", mapIndex: -1, tryNumber: 1), isCurrent: true)
+    attempt.startDate = at(5)
+    attempt.operatorName = "DbtCloudRunJobOperator"
+    var snapshot = snapshot([xcom("job_run_id", "7", at: 10)])
+    snapshot.attempts = [attempt]
+    let old = known(start: 20, operator: nil)
+    #expect(proposeLinks(for: snapshot, known: [old]).map { $0.target?.runID } == [7])
+    snapshot.attempts[0].startDate = at(20)
+    #expect(proposeLinks(for: snapshot, known: [known(start: 5)]).isEmpty)
+  }
+
+  @Test func renderedFieldsBelongToTheNewestTryThatStarted() {
+    func link(_ tries: [KnownAttempt]) -> [Int] {
+      proposeLinks(for: snapshot(rendered: [rendered(#"{"run_id": 5}"#)]), known: tries).map(\.attempt.tryNumber)
+    }
+    func sensor(_ number: Int, _ start: Double?, _ state: String?) -> KnownAttempt {
+      known(try: number, start: start, operator: "DbtCloudJobRunSensor", state: state)
+    }
+    #expect(link([sensor(1, 0, "running")]) == [1])
+    #expect(link([sensor(1, 0, "failed"), sensor(2, 60, "success")]) == [2])
+    #expect(link([sensor(1, 0, "failed"), sensor(2, nil, "upstream_failed")]) == [1])
+    #expect(link([sensor(1, 0, "failed"), sensor(2, 60, "running")]) == [], "may still be the fields of try 1")
+    #expect(link([sensor(1, nil, "skipped")]) == [])
+  }
+
+  @Test func aTaskThatHandsOnAnIDIsNoCandidate() {
+    let attempts = [
+      known("run", start: 0, end: 1, operator: "DbtCloudRunJobOperator"), known("log", start: 2, end: 3, operator: "@task"),
+      known("first", start: -5, end: 3, operator: "@task"),
+    ]
+    let values = [
+      xcom("job_run_url", "\"https://h/deploy/1/projects/2/runs/5000/\"", task: "run"),
+      xcom("return_value", "5000", task: "log"), xcom("return_value", "5000", task: "first"),
+    ]
+    let found = proposeLinks(for: snapshot(values), known: attempts)
+    // A task that started before the run operator may well have triggered what that found under way.
+    #expect(found.map(\.attempt.taskID) == ["first", "run"])
+    #expect(found.map(\.isCandidate) == [true, false])
+  }
+
+  @Test func listOperatorsAreNeverLinkedWhateverTheyReturn() {
+    let seed = UInt64.random(in: 0...UInt64.max)
+    var random = SeededGenerator(seed: seed)
+    let values = [
+      "50019015", "\"50019015\"", "[50019015]", "\"https://h/deploy/1/projects/2/runs/3/\"",
+      #"{"id": 50019015, "job_definition_id": 101, "status": 10, "href": "https://h/deploy/1/projects/2/runs/50019015/"}"#,
+      #"{"status": {"code": 200}, "data": {"id": 5}}"#, #"{"run_id": 5}"#, "\"s3://x/y\"", "nonsense",
+    ]
+    let keys = ["return_value", "job_run_id", "job_run_url", "_link_DbtCloudRunJobOperatorLink"]
+    for _ in 0..<2_000 {
+      let name = ["DbtCloudListJobsOperator", "DbtCloudListJobRunsOperator"].randomElement(using: &random)
+      let count = Int.random(in: 1...4, using: &random)
+      let xcoms = keys.shuffled(using: &random).prefix(count).map {
+        xcom($0, values.randomElement(using: &random) ?? "1", at: Double.random(in: 0...50, using: &random))
+      }
+      let attempts = [known(start: 0, end: 60, operator: name)]
+      let fields = [rendered(#"{"run_id": 5, "account_id": 1}"#)]
+      #expect(proposeLinks(for: snapshot(xcoms, rendered: fields), known: attempts).isEmpty, "seed \(seed)")
+    }
+  }
+
+  @Test func theOrderOfTheRowsDoesNotMatter() throws {
+    let seed = UInt64.random(in: 0...UInt64.max)
+    var random = SeededGenerator(seed: seed)
+    for captured in try CapturedDatabase.all() {
+      for snapshot in captured.snapshots {
+        var shuffled = snapshot
+        shuffled.attempts.shuffle(using: &random)
+        shuffled.xcoms.shuffle(using: &random)
+        shuffled.renderedFields.shuffle(using: &random)
+        #expect(proposeLinks(for: shuffled, known: []) == proposeLinks(for: snapshot, known: []), "seed \(seed)")
+      }
+    }
+  }
+
+  @Test func tenThousandMappedTasksAreLinkedInOneGo() {
+    let attempts = (0..<10_000).map { known(map: $0, start: 0, operator: "DbtCloudRunJobOperator") }
+    let values = (0..<10_000).map { xcom("job_run_id", String($0 + 1), map: $0) }
+    let found = proposeLinks(for: snapshot(values.reversed()), known: attempts)
+    #expect(found.count == 10_000)
+    #expect(found.allSatisfy { $0.target?.runID == Int64($0.attempt.mapIndex + 1) })
+  }
+}
