@@ -1,0 +1,122 @@
+import CLibPQ
+import Platform
+
+/// One connection to Postgres, opened when it is needed and opened again after it was lost.
+///
+/// Everything runs on a thread of its own, one call after the other, and nothing waits without an end. Nothing but
+/// transactions is ever sent, with unnamed statements and `SET LOCAL`, so that it works through PgBouncer in transaction
+/// mode as well.
+public actor PostgresConnection {
+  private let executor: ThreadExecutor
+  private let configuration: PostgresConfiguration
+  private let wakeUp = WakeUp()
+  private var session: Session?
+
+  public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+  /// - Parameter name: of the connection's thread; at most 15 bytes are kept.
+  public init(_ configuration: PostgresConfiguration, name: String) {
+    self.configuration = configuration
+    executor = ThreadExecutor(name: name)
+  }
+
+  /// Opens the connection when it is not open.
+  ///
+  /// - Throws: ``PostgresError`` of kind `configuration`, `connect`, `authentication` or `cancelled`.
+  public func connect() async throws {
+    try await interruptible(configuration.connectTimeout) { operation in _ = try open(operation) }
+  }
+
+  /// Closes the connection after what runs on it. A later use opens it again.
+  public func close() async { session = nil }
+
+  /// The server's version as libpq counts: 150020 for 15.20; nil while not connected.
+  public var serverVersion: Int? { session?.serverVersion }
+
+  /// Whether the connection was open when it was last used.
+  public var isConnected: Bool { session != nil }
+
+  /// Reads in one snapshot: `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY` with the limits and `TimeZone=UTC` as
+  /// `SET LOCAL`, in one round trip; then `body`, on this connection's thread; then `COMMIT`, or `ROLLBACK` when `body`
+  /// throws or swallowed an error. Connects first when needed; a connection that was lost since its last use is
+  /// replaced unnoticed.
+  ///
+  /// - Throws: ``PostgresError``, or what `body` throws. A deadline, a cancellation and a lost connection are thrown
+  ///   even when `body` swallows them.
+  public func readOnly<R: Sendable>(
+    _ limits: TransactionLimits = TransactionLimits(), _ body: @Sendable (PostgresTransaction) throws -> R
+  ) async throws -> R {
+    try await interruptible(limits.deadline) { operation in
+      let session = try begin("ISOLATION LEVEL REPEATABLE READ READ ONLY", limits, operation)
+      let transaction = PostgresTransaction(session, operation)
+      do {
+        let value = try body(transaction)
+        try transaction.end()
+        // What was read is right even if the connection breaks during COMMIT, so that is not an error.
+        end(session, "COMMIT")
+        return value
+      } catch {
+        end(session, "ROLLBACK")
+        throw error
+      }
+    }
+  }
+
+  private func interruptible<R: Sendable>(_ seconds: Double, _ work: (Operation) throws -> R) async throws -> R {
+    let operation = Operation(seconds: seconds, wakeUp: wakeUp)
+    return try await withTaskCancellationHandler {
+      try work(operation)
+    } onCancel: {
+      operation.cancel()
+    }
+  }
+
+  private func open(_ operation: Operation) throws -> Session {
+    if let session { return session }
+    let connection = try Opening.open(configuration, operation.limited(toSeconds: configuration.connectTimeout))
+    let keywords = try PostgresConfiguration.keywords(of: configuration.conninfo)
+    let opened = Session(connection, target: PostgresConfiguration.target(keywords), wakeUp: wakeUp)
+    session = opened
+    return opened
+  }
+
+  private func begin(_ mode: String, _ limits: TransactionLimits, _ operation: Operation) throws -> Session {
+    let wasOpen = session != nil
+    do {
+      let session = try open(operation)
+      // A database without an encoding refuses to send text that is no UTF-8 to a client that wants UTF-8.
+      let encoding = session.isSQLASCII ? "; SET LOCAL client_encoding = 'SQL_ASCII'" : ""
+      do {
+        try session.run(
+          """
+          BEGIN \(mode); SET LOCAL statement_timeout = \(limits.statementTimeout); \
+          SET LOCAL lock_timeout = \(limits.lockTimeout); SET LOCAL TimeZone = 'UTC'\(encoding)
+          """, operation)
+        return session
+      } catch {
+        end(session, "ROLLBACK")
+        throw error
+      }
+    } catch let error as PostgresError where error.kind == .lost && wasOpen {
+      return try begin(mode, limits, operation)
+    }
+  }
+
+  // Never leaves a transaction open: when it cannot be ended it ends with its connection.
+  private func end(_ session: Session, _ command: String) {
+    let grace = Operation(seconds: Session.grace, wakeUp: wakeUp)
+    if !session.isSpent {
+      do {
+        switch session.transactionState {
+        case .none: break
+        case .open: try session.run(command, grace)
+        case .failed: try session.run("ROLLBACK", grace)
+        case .unknown: session.drop()
+        }
+      } catch {
+        session.drop()
+      }
+    }
+    if session.isSpent, self.session === session { self.session = nil }
+  }
+}

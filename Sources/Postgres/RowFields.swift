@@ -1,0 +1,66 @@
+import CLibPQ
+
+/// Where the columns of the current row lie in libpq's memory. One for a whole result: emptied when the memory goes,
+/// so that a row which somebody kept has no columns instead of wild ones.
+final class RowFields {
+  /// No base address means NULL.
+  private(set) var columns: [UnsafeRawBufferPointer] = []
+  /// For messages.
+  let query: String
+
+  init(query: String) { self.query = query }
+
+  func clear() { columns.removeAll(keepingCapacity: true) }
+
+  /// A row of a result in binary format.
+  func load(_ result: OpaquePointer, row: Int32) {
+    clear()
+    for column in 0..<PQnfields(result) {
+      let isNull = PQgetisnull(result, row, column) != 0
+      columns.append(
+        UnsafeRawBufferPointer(
+          start: isNull ? nil : PQgetvalue(result, row, column),
+          count: isNull ? 0 : Int(PQgetlength(result, row, column))))
+    }
+  }
+
+  /// One tuple of `COPY … (FORMAT binary)`: a 16-bit count, then each field as a 32-bit length (-1 is NULL) and bytes.
+  ///
+  /// - Returns: false for the trailer (count -1), which is no row.
+  func load(tuple: UnsafeRawBufferPointer) throws(PostgresError) -> Bool {
+    clear()
+    guard tuple.count >= 2 else { throw malformed }
+    let count = Int(tuple.bigEndian(Int16.self))
+    if count == -1, tuple.count == 2 { return false }
+    guard count >= 0 else { throw malformed }
+    var offset = 2
+    for _ in 0..<count {
+      guard tuple.count - offset >= 4 else { throw malformed }
+      let length = Int(tuple.bigEndian(Int32.self, at: offset))
+      offset += 4
+      if length == -1 {
+        columns.append(UnsafeRawBufferPointer(start: nil, count: 0))
+      } else {
+        guard length >= 0, tuple.count - offset >= length else { throw malformed }
+        columns.append(UnsafeRawBufferPointer(rebasing: tuple[offset..<offset + length]))
+        offset += length
+      }
+    }
+    guard offset == tuple.count else { throw malformed }
+    return true
+  }
+
+  /// Length of the header in front of the first tuple: signature, flags, extension.
+  func copyHeaderLength(_ message: UnsafeRawBufferPointer) throws(PostgresError) -> Int {
+    guard message.count >= 19, message.starts(with: Self.copySignature) else { throw malformed }
+    // Bits 16 and above change the format; none that a server sets today.
+    guard message.bigEndian(UInt32.self, at: 11) >> 16 == 0 else { throw malformed }
+    let length = 19 + Int(message.bigEndian(UInt32.self, at: 15))
+    guard length <= message.count else { throw malformed }
+    return length
+  }
+
+  private static let copySignature: [UInt8] = Array("PGCOPY\n".utf8) + [0xFF, 0x0D, 0x0A, 0x00]
+
+  private var malformed: PostgresError { PostgresError(.decode, "broken COPY data", query: query) }
+}
