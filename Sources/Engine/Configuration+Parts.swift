@@ -12,9 +12,8 @@ import Sinks
 extension AirflowConfiguration {
   /// How to reach the metadata database.
   public var postgres: PostgresConfiguration {
-    let secret = password
-    return PostgresConfiguration(
-      conninfo: dsn.conninfo, password: secret.map { secret in { try secret.read() } },
+    PostgresConfiguration(
+      conninfo: dsn.conninfo, password: password.map { secret in { @Sendable () throws -> String? in try secret.read() } },
       applicationName: "airflow-syncer/\(name)")
   }
 
@@ -46,7 +45,8 @@ extension DbtCloudConfiguration {
 }
 
 extension SinkConfiguration {
-  var registration: SinkRegistration {
+  /// What the sink wants to be told, for the ledger.
+  public var registration: SinkRegistration {
     switch destination {
     case .openLineage(let destination):
       let emit = Set(destination.emit.compactMap { SinkRegistration.Emission(rawValue: $0.rawValue) })
@@ -87,7 +87,7 @@ extension Configuration {
         OpenLineageSink(
           name: sink.name,
           endpoint: OpenLineageSink.Endpoint(
-            url: destination.url.text, token: destination.token.map { secret in { try secret.read() } },
+            url: destination.url.text, token: destination.token.map { secret in { @Sendable () throws -> String in try secret.read() } },
             gzip: destination.gzip, timeout: destination.timeout.totalSeconds, caFile: destination.caFile),
           naming: naming, ledger: ledger)
       }

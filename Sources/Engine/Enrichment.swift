@@ -112,7 +112,7 @@ actor Enrichment {
     case .notFound:
       // It may be of another account's token, or not be there yet; once an hour is enough.
       try await ledger.noteAbsent(due.id, reason: error.description, nextFetchAt: clock() + 3_600_000_000)
-    case .refused, .noToken, .invalidURL, .rateLimited, .unavailable, .notJSON:
+    case .refused, .noToken, .invalidURL, .redirected, .rateLimited, .unavailable, .notJSON:
       outcome.outage = error
       try await ledger.noteFailure(due.id, reason: error.description, nextFetchAt: 0)
     case .tooLarge, .cannotWrite, .unexpected:

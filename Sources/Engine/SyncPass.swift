@@ -11,15 +11,15 @@ import Sinks
 public struct SyncPass: Sendable {
   /// What to do, and how to tell about it.
   public struct Request: Sendable {
-    /// Only this instance of `airflow[]`; nil for all.
-    public var instance: String?
+    /// Only these instances of `airflow[]`; empty for all.
+    public var instances: [String]
     /// How far back history is wanted; nil for as far as the configuration says.
     public var since: Instant?
     /// Gets a line of progress now and then.
     public var progress: @Sendable (Progress) -> Void
 
-    public init(instance: String? = nil, since: Instant? = nil, progress: @escaping @Sendable (Progress) -> Void = { _ in }) {
-      self.instance = instance
+    public init(instances: [String] = [], since: Instant? = nil, progress: @escaping @Sendable (Progress) -> Void = { _ in }) {
+      self.instances = instances
       self.since = since
       self.progress = progress
     }
@@ -62,7 +62,7 @@ public struct SyncPass: Sendable {
     try await workshop.open(mode: "sync")
     var outcome = Outcome()
     do {
-      for capture in workshop.captures where request.instance ?? capture.instance == capture.instance {
+      for capture in workshop.captures where request.instances.isEmpty || request.instances.contains(capture.instance) {
         try await read(capture, request, into: &outcome)
       }
       for enrichment in workshop.enrichments { try await fetch(enrichment, request, into: &outcome) }

@@ -84,18 +84,48 @@ extension Ledger {
     }
   }
 
-  /// How many items of a record each sink has got, of how many that were made for it.
-  public func deliveries(of id: Int64) throws -> [(sink: String, type: String, pending: Int, parked: Int)] {
+  /// How far a record's items have come at each sink.
+  public func deliveries(of id: Int64) throws -> [SinkDeliveries] {
     try read { database in
-      try database.prepare(
+      let made = try database.prepare(
         """
-        SELECT s.name, s.type, (SELECT count(*) FROM outbox o WHERE o.sink = s.id AND o.dag_run = ?1 AND parked_at IS NULL),
-          (SELECT count(*) FROM outbox o WHERE o.sink = s.id AND o.dag_run = ?1 AND parked_at IS NOT NULL)
-        FROM sink s ORDER BY s.name
+        SELECT r.is_history, r.event_phase + (SELECT count(*) FROM dag_run_clear c WHERE c.dag_run = r.id) * 2,
+          (SELECT coalesce(sum(event_phase), 0) FROM attempt a WHERE a.dag_run = r.id),
+          (SELECT coalesce(sum(event_phase), 0) FROM dbt_run d WHERE d.parent_dag_run = r.id)
+        FROM dag_run r WHERE r.id = ?
         """
-      ).binding { $0(id) }.rows { ($0.text(0), $0.text(1), Int($0.integer(2)), Int($0.integer(3))) }
+      ).binding { $0(id) }.firstRow {
+        (isHistory: $0.bool(0), dagRuns: Int($0.integer(1)), attempts: Int($0.integer(2)), dbtRuns: Int($0.integer(3)))
+      }
+      guard let made else { return [] }
+      return try sinks.compactMap { sink in
+        guard sink.history || !made.isHistory else { return nil }
+        var count = sink.wantsRecords ? 1 : 0
+        if sink.wants(.dagRuns) { count += made.dagRuns }
+        if sink.wants(.attempts) { count += made.attempts }
+        if sink.wants(.dbtRuns) { count += made.dbtRuns }
+        let left = try database.prepare(
+          """
+          SELECT coalesce(sum(o.parked_at IS NULL), 0), coalesce(sum(o.parked_at IS NOT NULL), 0)
+          FROM sink s LEFT JOIN outbox o ON o.sink = s.id AND o.dag_run = ? WHERE s.name = ? AND o.id IS NOT NULL
+          """
+        ).binding {
+          $0(id)
+          $0(sink.name)
+        }.firstRow { (pending: Int($0.integer(0)), parked: Int($0.integer(1))) }
+        return SinkDeliveries(sink: sink.name, made: count, pending: left?.pending ?? 0, parked: left?.parked ?? 0)
+      }
     }
   }
+}
+
+/// How far the items of one record have come at one sink.
+public struct SinkDeliveries: Hashable, Sendable {
+  public var sink: String
+  /// Items made for it.
+  public var made: Int
+  public var pending: Int
+  public var parked: Int
 }
 
 private struct RecordReader {

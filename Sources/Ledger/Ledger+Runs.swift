@@ -1,12 +1,18 @@
 import ExecutionModel
+import JSONText
 import SQLite
 
 /// Which records are wanted.
 public struct RunFilter: Hashable, Sendable {
-  public var instance: String?
-  public var dagID: String?
-  public var state: String?
+  /// Any of these instances; empty for all.
+  public var instances: [String] = []
+  /// DAGs that match any of these patterns, in which `*` and `?` stand for other characters; empty for all.
+  public var dagPatterns: [String] = []
+  /// Any of these states; empty for all.
+  public var states: [String] = []
+  /// Started, or queued when not started, at this time or later.
   public var since: Instant?
+  /// … and before this time.
   public var until: Instant?
   /// A dbt Cloud run id.
   public var dbtRunID: Int64?
@@ -41,15 +47,18 @@ extension Ledger {
           (SELECT count(*) FROM attempt a WHERE a.dag_run = r.id AND a.is_current = 1 AND a.state IN ('failed', 'upstream_failed')),
           (SELECT count(DISTINCT l.dbt_run) FROM link l WHERE l.dag_run = r.id AND l.is_candidate = 0), r.removed
         FROM dag_run r JOIN airflow_instance i ON i.id = r.instance
-        WHERE (?1 IS NULL OR i.name = ?1) AND (?2 IS NULL OR r.dag_id = ?2) AND (?3 IS NULL OR r.state = ?3)
+        WHERE (?1 = '[]' OR i.name IN (SELECT value FROM json_each(?1)))
+          AND (?2 = '[]' OR EXISTS (SELECT 1 FROM json_each(?2) WHERE r.dag_id GLOB value))
+          AND (?3 = '[]' OR r.state IN (SELECT value FROM json_each(?3)))
           AND (?4 IS NULL OR coalesce(r.start_date, r.queued_at) >= ?4) AND (?5 IS NULL OR coalesce(r.start_date, r.queued_at) < ?5)
           AND (?6 IS NULL OR r.id IN (SELECT dag_run FROM link WHERE run_id = ?6 AND is_candidate = 0))
         ORDER BY coalesce(r.start_date, r.queued_at, r.run_after, r.logical_date) DESC, r.source_id DESC LIMIT ?7
         """
       ).binding {
-        $0(filter.instance)
-        $0(filter.dagID)
-        $0(filter.state)
+        $0(jsonList(filter.instances))
+        // GLOB knows character classes, which patterns here do not.
+        $0(jsonList(filter.dagPatterns.map { $0.replacing("[", with: "[[]") }))
+        $0(jsonList(filter.states))
         $0(filter.since)
         $0(filter.until)
         $0(filter.dbtRunID)
@@ -87,12 +96,18 @@ extension Ledger {
   /// The newest run of a DAG, in one instance or in any.
   public func latestRun(ofDag dagID: String, instance: String?) throws -> [RunSummary] {
     var filter = RunFilter()
-    filter.dagID = dagID
-    filter.instance = instance
-    let runs = try runs(filter)
+    filter.dagPatterns = [dagID]
+    filter.instances = instance.map { [$0] } ?? []
+    let runs = try runs(filter).filter { $0.key.dagID == dagID }
     // With several instances that have such a DAG, each has a newest run.
     var seen: Set<String> = []
     return runs.filter { seen.insert($0.key.instance).inserted }
+  }
+
+  private func jsonList(_ values: [String]) -> String {
+    var writer = JSONWriter()
+    writer.array { writer in for value in values { writer.string(value) } }
+    return writer.text
   }
 
   private func summary(_ id: Int64) throws -> RunSummary? {

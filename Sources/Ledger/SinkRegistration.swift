@@ -42,6 +42,9 @@ public struct SinkRegistration: Hashable, Sendable {
 }
 
 extension Ledger {
+  /// Takes over the sinks of the configuration for reading, without writing anything.
+  public func consider(sinks: [SinkRegistration]) { self.sinks = sinks }
+
   /// Registers the sinks of the configuration. A sink that is new to a ledger with history gets that history too,
   /// unless it does not want it.
   public func register(sinks: [SinkRegistration]) throws {

@@ -1,0 +1,69 @@
+import Configuration
+import ExecutionModel
+import Ledger
+
+/// How the syncer does, judged from its ledger. About the syncer only: a failing dbt test or DAG never changes it.
+public struct Health: Sendable {
+  public enum State: String, Sendable {
+    case healthy, degraded, down
+  }
+
+  public var state: State
+  /// Since when it is not healthy.
+  public var since: Instant?
+  /// Why, in one line.
+  public var reason: String?
+  /// A command that helps.
+  public var next: String?
+
+  /// - Parameter now: for how long the last poll may be ago.
+  public init(_ status: LedgerStatus, now: Instant) {
+    let away = status.airflow.filter { $0.error != nil }
+    let stopped = status.syncer.map { $0.mode == "run" && !$0.isRunning } ?? false
+    if status.syncer == nil {
+      self.init(.down, nil, "nothing was ever synced with this ledger", next: "airflow-syncer sync")
+    } else if stopped {
+      let crash = status.syncer?.stoppedAt == nil
+      let lastSeen = status.airflow.compactMap(\.lastPollAt).max()
+      self.init(
+        .down, status.syncer?.stoppedAt ?? lastSeen, crash ? "the daemon is not running; it did not stop in good order" : "the daemon is stopped",
+        next: "systemctl status airflow-syncer")
+    } else if !away.isEmpty, away.count == status.airflow.count {
+      self.init(
+        .down, away.compactMap(\.errorSince).min(), "no Airflow database can be read: \(Self.names(away.map(\.name)))",
+        next: "airflow-syncer validate")
+    } else {
+      self.init(troublesOf: status, away: away)
+    }
+  }
+
+  private init(_ state: State, _ since: Instant?, _ reason: String?, next: String?) {
+    self.state = state
+    self.since = since
+    self.reason = reason
+    self.next = next
+  }
+
+  private init(troublesOf status: LedgerStatus, away: [LedgerStatus.Airflow]) {
+    var troubles: [(text: String, since: Instant?, next: String)] = []
+    for airflow in away { troubles.append(("Airflow database `\(airflow.name)` cannot be read", airflow.errorSince, "airflow-syncer validate")) }
+    for account in status.accounts where account.error != nil {
+      troubles.append(("dbt Cloud account `\(account.name)` does not answer", account.errorSince, "airflow-syncer validate"))
+    }
+    for sink in status.sinks {
+      if sink.error != nil { troubles.append(("sink `\(sink.name)` does not answer", sink.errorSince, "airflow-syncer validate")) }
+      if sink.parked > 0 {
+        let deliveries = sink.parked == 1 ? "1 delivery" : "\(sink.parked) deliveries"
+        troubles.append(("\(deliveries) parked in `\(sink.name)`", sink.firstParkedAt, "airflow-syncer status --json"))
+      }
+    }
+    guard let first = troubles.first else {
+      self.init(.healthy, nil, nil, next: nil)
+      return
+    }
+    let text = troubles.count == 1 ? first.text : "\(first.text), and \(troubles.count - 1) more"
+    self.init(.degraded, troubles.compactMap(\.since).min(), text, next: first.next)
+  }
+
+  private static func names(_ names: [String]) -> String { names.map { "`\($0)`" }.joined(separator: ", ") }
+}

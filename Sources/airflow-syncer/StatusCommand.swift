@@ -1,0 +1,234 @@
+import CommandLine
+import Engine
+import ExecutionModel
+import Glibc
+import JSONText
+import Ledger
+import Platform
+
+/// `airflow-syncer status`: how the syncer itself does. Exit status 0 healthy, 1 degraded, 2 down.
+enum StatusCommand {
+  static func perform(_ command: ParsedCommand) async throws -> ExitCode {
+    let configuration = try loadConfiguration(command)
+    let ledger = Ledger(path: configuration.ledgerPath, purpose: .reading)
+    while true {
+      let code = try await show(ledger, command)
+      guard command.flag(.watch) else { return code }
+      try await Task.sleep(for: .seconds(2))
+    }
+  }
+
+  private static func show(_ ledger: Ledger, _ command: ParsedCommand) async throws -> ExitCode {
+    let status: LedgerStatus
+    do { status = try await ledger.status() } catch let error as LedgerError {
+      // Without a ledger there is nothing to tell but that.
+      if command.flag(.json) {
+        try StandardOutput.write(StatusJSON.unreadable(error.description) + "\n")
+      } else {
+        try StandardOutput.write("DOWN: \(error.description)\n")
+      }
+      return .down
+    }
+    let now = Instant(microseconds: wallClockMicroseconds())
+    let health = Health(status, now: now)
+    if command.flag(.json) {
+      try StandardOutput.write(StatusJSON.text(status, health, now: now) + "\n")
+    } else {
+      let clear = command.flag(.watch) && StandardOutput.columns > 0 ? "\u{1B}[H\u{1B}[2J" : ""
+      try StandardOutput.write(clear + StatusScreen(layout: .standard).text(status, health, now: now))
+    }
+    switch health.state {
+    case .healthy: return .ok
+    case .degraded: return .failed
+    case .down: return .down
+    }
+  }
+}
+
+/// `status --json`, version 1.
+enum StatusJSON {
+  static func text(_ status: LedgerStatus, _ health: Health, now: Instant) -> String {
+    var writer = JSONWriter()
+    writer.object { writer in
+      writer.member("status_version", 1)
+      writer.member("state", health.state.rawValue)
+      writer.member("since", health.since)
+      writer.member("reason", health.reason)
+      writer.key("syncer")
+      if let syncer = status.syncer {
+        writer.object {
+          $0.member("mode", syncer.mode)
+          $0.member("version", syncer.version)
+          $0.member("running", syncer.isRunning)
+          $0.member("started_at", syncer.startedAt)
+          $0.member("stopped_at", syncer.stoppedAt)
+        }
+      } else {
+        writer.null()
+      }
+      writer.key("ledger")
+      writer.object {
+        $0.member("path", status.path)
+        $0.member("bytes", status.bytes)
+        $0.member("schema_version", status.schemaVersion)
+      }
+      writer.key("airflow")
+      writer.array { writer in for airflow in status.airflow { write(airflow, now: now, to: &writer) } }
+      writer.key("dbt_cloud")
+      writer.array { writer in for account in status.accounts { write(account, to: &writer) } }
+      writer.key("sinks")
+      writer.array { writer in for sink in status.sinks { write(sink, now: now, to: &writer) } }
+      writer.key("links_24h")
+      writer.object {
+        $0.member("exact", status.links.exact)
+        $0.member("strong", status.links.strong)
+        $0.member("inferred", status.links.inferred)
+        $0.member("ambiguous", status.links.ambiguous)
+        $0.member("unresolved", status.links.unresolved)
+        $0.member("dbt_tasks_without_link", status.links.withoutLink)
+      }
+    }
+    return writer.text
+  }
+
+  static func unreadable(_ reason: String) -> String {
+    var writer = JSONWriter()
+    writer.object { writer in
+      writer.member("status_version", 1)
+      writer.member("state", "down")
+      writer.member("since", Instant?.none)
+      writer.member("reason", reason)
+      for name: StaticString in ["syncer", "ledger"] {
+        writer.key(name)
+        writer.null()
+      }
+      for name: StaticString in ["airflow", "dbt_cloud", "sinks"] { writer.member(name, [String]()) }
+    }
+    return writer.text
+  }
+
+  private static func write(_ airflow: LedgerStatus.Airflow, now: Instant, to writer: inout JSONWriter) {
+    writer.object { writer in
+      writer.member("name", airflow.name)
+      writer.member("airflow_version", airflow.airflowVersion)
+      writer.member("alembic_version", airflow.alembicVersion)
+      writer.member("connected", airflow.isConnected)
+      writer.member("role", airflow.role)
+      writer.member("replay_lag_seconds", airflow.replayLag.map { Double($0) / 1e6 })
+      writer.member("dag_run_cursor", airflow.cursor)
+      writer.member("runs", airflow.runs)
+      writer.member("open_runs", airflow.openRuns)
+      writer.member("lag_seconds", airflow.lastPollAt.map { max(0, now.seconds(since: $0)) })
+      writer.member("last_poll_at", airflow.lastPollAt)
+      writer.member("poll_milliseconds", airflow.pollMilliseconds)
+      writer.member("last_sweep_at", Instant?.none)
+      writer.key("backfill")
+      writer.object {
+        $0.member("done", airflow.isBackfillDone)
+        $0.member("runs", airflow.backfillRuns)
+        $0.member("total", airflow.backfillTotal)
+      }
+      writer.member("error", airflow.error)
+      writer.member("error_since", airflow.errorSince)
+    }
+  }
+
+  private static func write(_ account: LedgerStatus.DbtAccount, to writer: inout JSONWriter) {
+    writer.object {
+      $0.member("name", account.name)
+      $0.member("account_id", account.accountID)
+      $0.member("pending", account.waiting)
+      $0.member("cooling_down_until", account.coolingDownUntil)
+      $0.member("last_call_at", account.lastCallAt)
+      $0.member("error", account.error)
+      $0.member("error_since", account.errorSince)
+    }
+  }
+
+  private static func write(_ sink: LedgerStatus.Sink, now: Instant, to writer: inout JSONWriter) {
+    writer.object {
+      $0.member("name", sink.name)
+      $0.member("type", sink.type)
+      $0.member("delivered", sink.delivered)
+      $0.member("pending", sink.pending)
+      $0.member("oldest_pending_seconds", sink.oldestPendingAt.map { max(0, now.seconds(since: $0)) })
+      $0.member("parked", sink.parked)
+      $0.member("parked_reason", sink.newestReason)
+      $0.member("last_delivery_at", sink.lastDeliveryAt)
+      $0.member("error", sink.error)
+      $0.member("error_since", sink.errorSince)
+    }
+  }
+}
+
+/// The screen of `status`.
+struct StatusScreen {
+  var layout: Layout
+
+  func text(_ status: LedgerStatus, _ health: Health, now: Instant) -> String {
+    var lines = [headline(health, status, now: now)]
+    if !status.airflow.isEmpty {
+      lines += layout.table(
+        ["AIRFLOW", "VERSION", "SOURCE", "LAG", "RUNS", "OPEN", "DB ms/POLL", "BACKFILL", "ERROR"],
+        status.airflow.map { row($0, now: now) }, right: [3, 4, 5, 6])
+    }
+    if !status.accounts.isEmpty {
+      lines += layout.table(
+        ["DBT CLOUD", "ACCOUNT", "LAST CALL", "RUNS WAITING", "CALLS/MIN", "ERROR"],
+        status.accounts.map { account in
+          let silence = account.coolingDownUntil.map { "silent until \($0.clock)" }
+          return [
+            account.name, String(account.accountID), account.lastCallAt?.clock ?? "-", String(account.waiting),
+            account.callsPerMinute.map(String.init) ?? "-", account.error ?? silence ?? "-",
+          ]
+        }, right: [3, 4])
+    }
+    if !status.sinks.isEmpty {
+      lines += layout.table(
+        ["SINK", "TYPE", "SENT", "PENDING", "OLDEST", "PARKED", "ERROR"],
+        status.sinks.map { sink in
+          let age = sink.oldestPendingAt.map { Layout.duration(now.seconds(since: $0)) }
+          return [
+            sink.name, sink.type, Layout.grouped(sink.delivered), String(sink.pending), age ?? "-", String(sink.parked),
+            sink.error ?? sink.newestReason ?? "-",
+          ]
+        }, right: [2, 3, 4, 5])
+    }
+    let links = status.links
+    lines.append(
+      "LINKS 24h  exact \(links.exact)  strong \(links.strong)  inferred \(links.inferred)  ambiguous \(links.ambiguous)"
+        + (links.unresolved > 0 ? "  unresolved \(links.unresolved)" : "") + "  dbt task without link \(links.withoutLink)")
+    lines.append("LEDGER     sqlite \(Layout.bytes(status.bytes))  \(status.path)")
+    if let next = health.next { lines.append("NEXT       \(next)") }
+    return lines.map { Layout.fitted($0, to: max(layout.columns, $0.hasPrefix("\u{1B}") ? Int.max : layout.columns)) }
+      .joined(separator: "\n") + "\n"
+  }
+
+  private func headline(_ health: Health, _ status: LedgerStatus, now: Instant) -> String {
+    let state = layout.coloured(health.state.rawValue.uppercased(), Layout.colour(ofState: health.state.rawValue))
+    let age = health.since.map { " for \(Layout.duration(now.seconds(since: $0)))" } ?? ""
+    var line = state + age
+    if let reason = health.reason { line += ": \(Layout.printable(reason))" }
+    guard let syncer = status.syncer else { return line }
+    switch (syncer.mode, syncer.isRunning) {
+    case ("sync", false): line += " (last sync \(syncer.startedAt.date) \(syncer.startedAt.clock) UTC)"
+    case ("sync", true): line += " (a sync is under way)"
+    default: break
+    }
+    return line
+  }
+
+  private func row(_ airflow: LedgerStatus.Airflow, now: Instant) -> [String] {
+    let lag = airflow.lastPollAt.map { Layout.duration(now.seconds(since: $0)) }
+    let replay = airflow.replayLag.map { "+\(Layout.duration(Double($0) / 1e6))" } ?? ""
+    var backfill = "done"
+    if !airflow.isBackfillDone {
+      backfill = airflow.backfillTotal.map { $0 > 0 ? "\(100 * airflow.backfillRuns / $0)%" : "0%" } ?? "waiting"
+    }
+    return [
+      airflow.name, airflow.airflowVersion ?? "-", (airflow.role ?? "-") + replay, lag ?? "-",
+      Layout.grouped(Int64(airflow.runs)), String(airflow.openRuns),
+      airflow.pollMilliseconds.map { String(Double(Int($0 * 10)) / 10) } ?? "-", backfill, airflow.error ?? "-",
+    ]
+  }
+}
