@@ -24,10 +24,10 @@ public func confirm(
   guard candidate.isCandidate else { return .confirmed }
   guard let createdAt else { return .rejected(reason: "dbt Cloud does not say when the run was created") }
   guard let attemptStart else { return .rejected(reason: "the attempt never started") }
-  if createdAt < attemptStart.advanced(bySeconds: -clockTolerance) {
+  if createdAt < attemptStart.shifted(bySeconds: -clockTolerance) {
     return .rejected(reason: "the run was created at \(createdAt.rfc3339), before the attempt started")
   }
-  if let attemptEnd, createdAt > max(attemptStart, attemptEnd).advanced(bySeconds: clockTolerance) {
+  if let attemptEnd, createdAt > max(attemptStart, attemptEnd).shifted(bySeconds: clockTolerance) {
     return .rejected(reason: "the run was created at \(createdAt.rfc3339), after the attempt ended")
   }
   return .confirmed
@@ -37,7 +37,15 @@ public func confirm(
 /// started did not trigger it but found it under way (`reuse_existing_run`).
 public func relation(of relation: Relation, createdAt: Instant?, attemptStart: Instant?) -> Relation {
   guard relation == .triggered, let createdAt, let attemptStart,
-    createdAt < attemptStart.advanced(bySeconds: -clockTolerance)
+    createdAt < attemptStart.shifted(bySeconds: -clockTolerance)
   else { return relation }
   return .reused
+}
+
+extension Instant {
+  /// Later by that much, or as late (early) as can be: a timestamp may be infinite in Postgres.
+  fileprivate func shifted(bySeconds seconds: Int64) -> Instant {
+    let shifted = microseconds.addingReportingOverflow(seconds * 1_000_000)
+    return Instant(microseconds: shifted.overflow ? (seconds < 0 ? .min : .max) : shifted.partialValue)
+  }
 }

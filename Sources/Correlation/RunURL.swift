@@ -23,7 +23,9 @@ public enum RunURL {
       run.host = host
       return run
     }
-    let forms: [[Substring]] = [["deploy"], ["next", "deploy"], ["api", "v2", "accounts"], ["api", "v3", "accounts"]]
+    let forms: [[Substring]] = [
+      ["deploy"], ["next", "deploy"], ["api", "v2", "accounts"], ["api", "v3", "accounts"],
+    ]
     guard let path = address.first, var run = run(in: segments(path), after: forms) else { return nil }
     run.host = host
     return run

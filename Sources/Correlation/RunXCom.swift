@@ -111,12 +111,11 @@ extension String {
 /// which may hold credentials (signed object-storage addresses do).
 func presentable(_ value: String) -> String {
   var text = Substring(value)
-  if let schemeEnd = text.prefix(64).firstRange(of: "://") {
-    text = text.prefix { $0 != "?" }
-    let authorityEnd = text[schemeEnd.upperBound...].firstIndex { $0 == "/" || $0 == "#" } ?? text.endIndex
-    if let at = text[schemeEnd.upperBound..<authorityEnd].lastIndex(of: "@") {
-      text = text[..<schemeEnd.upperBound] + text[text.index(after: at)...]
-    }
+  if let schemeEnd = value.prefix(64).firstRange(of: "://") {
+    var address = value[schemeEnd.upperBound...].prefix { $0 != "?" }
+    let authority = address.prefix { $0 != "/" && $0 != "#" }
+    if let at = authority.lastIndex(of: "@") { address = address[address.index(after: at)...] }
+    text = value[..<schemeEnd.upperBound] + address
   }
   return text.count > 200 ? text.prefix(199) + "…" : String(text)
 }

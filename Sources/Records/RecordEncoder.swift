@@ -217,9 +217,6 @@ extension RecordEncoder {
     writer.member("relation", link.relation.rawValue)
     writer.member("confidence", link.confidence.rawValue)
     writer.member("unresolved", link.unresolved)
-    if link.confidence == .ambiguous {
-      writer.member("candidates", link.candidates.map(\.description).sorted())
-    }
     writer.key("evidence")
     writer.beginArray()
     for evidence in link.evidence.sorted(by: { ($0.kind, $0.value) < ($1.kind, $1.value) }) {
@@ -229,6 +226,9 @@ extension RecordEncoder {
       }
     }
     writer.endArray()
+    if link.confidence == .ambiguous {
+      writer.member("candidates", link.candidates.map(\.description).sorted())
+    }
     writer.endObject()
   }
 }

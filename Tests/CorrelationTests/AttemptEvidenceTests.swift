@@ -12,7 +12,8 @@ import Testing
       xcom("_link_DbtCloudRunJobOperatorLink", Self.url), xcom("job_run_id", "50019003"))
     #expect(found.count == 1)
     #expect(found.first?.target == Self.target)
-    #expect(found.first?.relation == .triggered && found.first?.confidence == .exact && found.first?.isCandidate == false)
+    #expect(
+      found.first?.relation == .triggered && found.first?.confidence == .exact && found.first?.isCandidate == false)
     #expect(
       found.first?.evidence.map(\.kind) == [
         "xcom_job_run_id", "xcom_job_run_url", "xcom_operator_link", "xcom_return_value",
@@ -82,7 +83,8 @@ import Testing
     for fields in [#"{"run_id": 5}"#, #"{"run_id": "5"}"#] {
       let found = links(name, rendered: [rendered(fields)])
       #expect(found.map(\.relation) == [.waitedFor])
-      #expect(found.first?.target?.runID == 5 && found.first?.confidence == .strong && found.first?.isCandidate == false)
+      #expect(
+        found.first?.target?.runID == 5 && found.first?.confidence == .strong && found.first?.isCandidate == false)
       #expect(found.first?.evidence == [Evidence(kind: "rendered_run_id", value: "5")])
     }
   }
@@ -104,14 +106,16 @@ import Testing
   }
 
   @Test func aGenericTaskNamesCandidatesAtMostThree() {
-    let found = links("@task", xcom("return_value", #"{"a":{"run_id":1},"b":{"run_id":2},"c":{"run_id":3},"d":{"run_id":4}}"#))
+    let found = links(
+      "@task", xcom("return_value", #"{"a":{"run_id":1},"b":{"run_id":2},"c":{"run_id":3},"d":{"run_id":4}}"#))
     #expect(found.map { $0.target?.runID } == [1, 2, 3])
     #expect(found.allSatisfy { $0.isCandidate && $0.confidence == .strong && $0.relation == .triggered })
   }
 
   @Test func anAddressAndANumberOfTheSameRunAreOneCandidate() {
     let found = links(
-      "@task", xcom("return_value", #"{"dbt_run_id": 50019003, "url": "https://h/deploy/1/projects/2/runs/50019003/"}"#))
+      "@task", xcom("return_value", #"{"dbt_run_id": 50019003, "url": "https://h/deploy/1/projects/2/runs/50019003/"}"#)
+    )
     #expect(found.map(\.target) == [Self.target])
     #expect(found.first?.evidence.count == 2)
   }

@@ -8,7 +8,8 @@ import Testing
       attempt: AttemptKey(taskID: "t", mapIndex: -1, tryNumber: 1), target: DbtRunReference(runID: 5),
       relation: .triggered, confidence: .strong, isCandidate: true, evidence: [])
     return confirm(
-      candidate: candidate, createdAt: created.map(at), attemptStart: start.map(at), attemptEnd: end.map(at)) == .confirmed
+      candidate: candidate, createdAt: created.map(at), attemptStart: start.map(at), attemptEnd: end.map(at))
+      == .confirmed
   }
 
   @Test func aRunCreatedWhileTheAttemptRanIsConfirmedTwoSecondsMoreOnEitherSide() {
@@ -44,5 +45,14 @@ import Testing
     #expect(relation(of: .triggered, createdAt: at(98), attemptStart: at(100)) == .triggered)
     #expect(relation(of: .triggered, createdAt: nil, attemptStart: at(100)) == .triggered)
     #expect(relation(of: .waitedFor, createdAt: at(0), attemptStart: at(100)) == .waitedFor)
+  }
+
+  @Test func infiniteTimesStopNothing() {
+    let candidate = LinkProposal(
+      attempt: AttemptKey(taskID: "t", mapIndex: -1, tryNumber: 1), target: nil, relation: .triggered,
+      confidence: .strong, isCandidate: true, evidence: [])
+    let (least, most) = (Instant(microseconds: .min), Instant(microseconds: .max))
+    #expect(confirm(candidate: candidate, createdAt: at(0), attemptStart: least, attemptEnd: most) == .confirmed)
+    #expect(relation(of: .triggered, createdAt: least, attemptStart: least) == .triggered)
   }
 }

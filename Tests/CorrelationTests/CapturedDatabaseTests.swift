@@ -30,7 +30,8 @@ struct CapturedDatabase: CustomTestStringConvertible {
         let dagID = try #require(row["dag_id"]?.stringValue)
         let run = DagRunKey(instance: "lab", dagID: dagID, runID: try #require(row["run_id"]?.stringValue))
         let key = AttemptKey(
-          taskID: try #require(row["task_id"]?.stringValue), mapIndex: Int(try #require(row["map_index"]?.integerValue)),
+          taskID: try #require(row["task_id"]?.stringValue),
+          mapIndex: Int(try #require(row["map_index"]?.integerValue)),
           tryNumber: Int(row["try_number"]?.integerValue ?? 0))
         if runs[run] == nil { runs[run] = DagRunSnapshot(run: DagRun(key: run, sourceID: 1)) }
         return (row, run, key)
@@ -74,7 +75,8 @@ struct CapturedDatabase: CustomTestStringConvertible {
     "3.3.2": Count(exact: 33, reused: 1, confirmed: 3, unresolved: 0),
   ]
 
-  @Test(arguments: ["2.6.3", "2.11.2", "3.3.2"]) func everyAttemptIsLinkedToItsRunAndToNoOther(_ version: String) throws {
+  @Test(arguments: ["2.6.3", "2.11.2", "3.3.2"]) func everyAttemptIsLinkedToItsRunAndToNoOther(_ version: String) throws
+  {
     let captured = try CapturedDatabase(version)
     var count = Count()
     for snapshot in captured.snapshots {
@@ -108,7 +110,9 @@ struct CapturedDatabase: CustomTestStringConvertible {
     #expect(count == Self.expected[version])
   }
 
-  @Test(arguments: ["2.6.3", "2.11.2", "3.3.2"]) func sensorsAndArtifactOperatorsAreLinkedToWhatTheyRead(_ version: String) throws {
+  @Test(arguments: ["2.6.3", "2.11.2", "3.3.2"]) func sensorsAndArtifactOperatorsAreLinkedToWhatTheyRead(
+    _ version: String
+  ) throws {
     for snapshot in try CapturedDatabase(version).snapshots {
       let links = proposeLinks(for: snapshot, known: [])
       for attempt in snapshot.attempts where attempt.startDate != nil {

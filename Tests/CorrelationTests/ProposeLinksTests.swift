@@ -43,7 +43,8 @@ import Testing
 
   @Test func aTaskThatHandsOnAnIDIsNoCandidate() {
     let attempts = [
-      known("run", start: 0, end: 1, operator: "DbtCloudRunJobOperator"), known("log", start: 2, end: 3, operator: "@task"),
+      known("run", start: 0, end: 1, operator: "DbtCloudRunJobOperator"),
+      known("log", start: 2, end: 3, operator: "@task"),
       known("first", start: -5, end: 3, operator: "@task"),
     ]
     let values = [

@@ -10,12 +10,20 @@ import Testing
   }
 
   private static let considered: [(String, [Int64])] = [
-    ("50019012", [50_019_012]), ("1000", [1_000]), ("\"50019012\"", [50_019_012]), ("70437497966001", [70_437_497_966_001]),
+    ("50019012", [50_019_012]), ("1000", [1_000]), ("\"50019012\"", [50_019_012]),
+    ("70437497966001", [70_437_497_966_001]),
     (#""https://h/deploy/1/projects/2/runs/3/""#, [3]),
-    (#"{"dbt_run_id": 50019015, "job": 121, "url": "https://h/deploy/1001/projects/501/runs/50019015/"}"#, [50_019_015, 50_019_015]),
-    (#"{"run_id": "7"}"#, [7]), (#"{"job_run_id": 7}"#, [7]), (#"{"dbt_cloud_run_id": 7}"#, [7]), (#"{"dbtRunId": 7}"#, [7]),
+    (
+      #"{"dbt_run_id": 50019015, "job": 121, "url": "https://h/deploy/1001/projects/501/runs/50019015/"}"#,
+      [50_019_015, 50_019_015]
+    ),
+    (#"{"run_id": "7"}"#, [7]), (#"{"job_run_id": 7}"#, [7]), (#"{"dbt_cloud_run_id": 7}"#, [7]),
+    (#"{"dbtRunId": 7}"#, [7]),
     (#"{"a": {"b": {"jobRunId": "7"}}}"#, [7]), (#"{"a": {"href": "https://h/deploy/1/projects/2/runs/3/"}}"#, [3]),
-    (#"{"status": {"code": 200}, "data": {"id": 9, "job": {"id": 123}, "trigger": {"id": 5, "job_definition_id": 4}}}"#, [9]),
+    (
+      #"{"status": {"code": 200}, "data": {"id": 9, "job": {"id": 123}, "trigger": {"id": 5, "job_definition_id": 4}}}"#,
+      [9]
+    ),
     (#"{"status": "ok", "data": {"id": 5001}}"#, [5_001]),
     (#"{"id": 8, "href": "https://h/deploy/1/projects/2/runs/8/", "run_id": 99}"#, [8]),
     (#"{"id": 8, "job_definition_id": 4, "status": 10}"#, [8]),
@@ -28,10 +36,12 @@ import Testing
   }
 
   @Test(arguments: [
-    "999", "0", "-50019012", "50019012.5", "5e7", "true", "null", "\"\"", "\"go_left\"", "\"hi 50019012\"", "[50019012]",
+    "999", "0", "-50019012", "50019012.5", "5e7", "true", "null", "\"\"", "\"go_left\"", "\"hi 50019012\"",
+    "[50019012]",
     "[[{\"run_id\": 5}]]", #"{"answer": 42, "run_id": "not-a-dbt-run", "nested": {"a": [1, null, 1.5, "\u00e9"]}}"#,
     #"{"count": 50019012}"#, #"{"id": 50019012}"#, #"{"run_id": 0}"#, #"{"run_id": true}"#, #"{"run_id": null}"#,
-    #"{"run_id": 1.5}"#, #"{"run_id": [5]}"#, #"{"data": [{"id": 5, "job_definition_id": 1, "status": 10}], "status": {"code": 200}}"#,
+    #"{"run_id": 1.5}"#, #"{"run_id": [5]}"#,
+    #"{"data": [{"id": 5, "job_definition_id": 1, "status": 10}], "status": {"code": 200}}"#,
     #"{"runs": [{"id": 5, "job_definition_id": 1, "status": 10}]}"#, #"{"status": "ok", "data": {"id": 5}}"#,
     #"{"status": {"code": 200}, "data": {"id": 123, "execute_steps": ["dbt build"], "triggers": {}}}"#,
     #"{"id": 5, "cause": "x", "job_definition_id": 4, "status": 1}"#, "\"{broken\"", "\"[50019012]\"",

@@ -8,7 +8,8 @@ import Testing
     ("AcmeDbtRunSensor", .sensor), ("DbtCloudGetJobRunArtifactOperator", .artifactReader),
     ("AcmeDbtArtifactOperator", .artifactReader), ("DbtCloudListJobsOperator", .lister),
     ("DbtCloudListJobRunsOperator", .lister), ("AcmeDbtListRuns", .lister), ("AcmeDbtOperator", .generic),
-    ("@task", .generic), ("_PythonDecoratedOperator", .generic), ("HttpOperator", .generic), ("S3ListOperator", .generic),
+    ("@task", .generic), ("_PythonDecoratedOperator", .generic), ("HttpOperator", .generic),
+    ("S3ListOperator", .generic),
     ("FileSensor", .generic), ("", .generic), (nil, .generic),
   ]
 
