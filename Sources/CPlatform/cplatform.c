@@ -25,9 +25,7 @@ int cplatform_terminal_columns(int descriptor) {
   return size.ws_col;
 }
 
-int cplatform_notify(const char *message) {
-  const char *path = getenv("NOTIFY_SOCKET");
-  if (!path || !*path) return 0;
+int cplatform_notify(const char *path, const char *message) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   size_t length = strlen(path);
   if (length >= sizeof address.sun_path) return -ENAMETOOLONG;
@@ -37,7 +35,7 @@ int cplatform_notify(const char *message) {
   if (descriptor < 0) return -errno;
   socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
   ssize_t sent = sendto(descriptor, message, strlen(message), MSG_NOSIGNAL, (struct sockaddr *)&address, size);
-  int result = sent < 0 ? -errno : 1;
+  int result = sent < 0 ? -errno : 0;
   close(descriptor);
   return result;
 }

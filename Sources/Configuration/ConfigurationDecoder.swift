@@ -12,19 +12,22 @@ struct ConfigurationDecoder {
     let allowPlainHTTP = top.read(TopKeys.allowPlainHTTP) ?? false
     let permissions = Permissions(inlineSecrets: allowInlineSecrets, plainHTTP: allowPlainHTTP)
 
-    let sinks = entries(top, TopKeys.sinks, SinkKeys.section) { sink($0, permissions) }
+    let sinks = entries(top.read(TopKeys.sinks), TopKeys.sinks, SinkKeys.section) { sink($0, permissions) }
     let lineageSink = sinks.lazy.compactMap(\.value).first {
       if case .openLineage = $0.destination { true } else { false }
     }
-    let airflow = entries(top, TopKeys.airflow, AirflowKeys.section) {
-      self.airflow($0, permissions, lineageSink: lineageSink?.name)
-    }
-    let dbtCloud = entries(top, TopKeys.dbtCloud, DbtCloudKeys.section) { self.dbtCloud($0, permissions) }
-    let record = self.record(top)
-
-    if top.isGiven(TopKeys.airflow), top.read(TopKeys.airflow)?.isEmpty == true {
+    let instances = top.read(TopKeys.airflow)
+    if let instances, instances.isEmpty {
       top.error(TopKeys.airflow, "expected at least one Airflow instance, found none")
     }
+    let airflow = entries(instances, TopKeys.airflow, AirflowKeys.section) {
+      self.airflow($0, permissions, lineageSink: lineageSink?.name)
+    }
+    let dbtCloud = entries(top.read(TopKeys.dbtCloud), TopKeys.dbtCloud, DbtCloudKeys.section) {
+      self.dbtCloud($0, permissions)
+    }
+    let record = self.record(top)
+
     refuseDuplicates(airflow, AirflowKeys.name, \.name)
     refuseDuplicates(dbtCloud, DbtCloudKeys.name, \.name)
     refuseDuplicates(sinks, SinkKeys.name, \.name)
@@ -50,9 +53,9 @@ struct ConfigurationDecoder {
   }
 
   private func entries<Value>(
-    _ top: SectionReader, _ key: Key<[YAMLNode]>, _ section: Section, _ decode: (SectionReader) -> Value?
+    _ nodes: [YAMLNode]?, _ key: Key<[YAMLNode]>, _ section: Section, _ decode: (SectionReader) -> Value?
   ) -> [Entry<Value>] {
-    (top.read(key) ?? []).enumerated().compactMap { index, node in
+    (nodes ?? []).enumerated().compactMap { index, node in
       SectionReader(node, section, path: "\(key.row.name)[\(index)]", diagnostics).map {
         Entry(reader: $0, value: decode($0))
       }
@@ -194,9 +197,10 @@ struct ConfigurationDecoder {
 
   private func record(_ top: SectionReader) -> RecordConfiguration? {
     let node = top.read(TopKeys.record) ?? YAMLNode(mark: top.mark, content: .mapping([]))
-    guard let reader = SectionReader(node, RecordKeys.section, path: TopKeys.record.row.name, diagnostics),
-      let conf = reader.read(RecordKeys.conf), let messages = reader.read(RecordKeys.messages)
-    else { return nil }
+    let reader = SectionReader(node, RecordKeys.section, path: TopKeys.record.row.name, diagnostics)
+    let conf = reader?.read(RecordKeys.conf)
+    let messages = reader?.read(RecordKeys.messages)
+    guard let conf, let messages else { return nil }
     return RecordConfiguration(conf: conf, messages: messages)
   }
 

@@ -35,10 +35,17 @@ final class Diagnostics {
   let file: String
   private(set) var errors: [ConfigurationProblem] = []
   private(set) var warnings: [ConfigurationProblem] = []
+  /// A file of something else entirely must not fill the screen.
+  static let maximumErrors = 100
+  private var unlistedErrors = 0
 
   init(file: String) { self.file = file }
 
   func error(_ mark: Mark?, _ key: String?, _ message: String) {
+    guard errors.count < Self.maximumErrors else {
+      unlistedErrors += 1
+      return
+    }
     errors.append(problem(mark, key, message))
   }
 
@@ -47,7 +54,10 @@ final class Diagnostics {
   }
 
   /// In the order of the file; problems without a place come last.
-  var sortedErrors: [ConfigurationProblem] { sorted(errors) }
+  var sortedErrors: [ConfigurationProblem] {
+    let more = unlistedErrors == 0 ? [] : [problem(nil, nil, "\(unlistedErrors) more errors are not shown")]
+    return sorted(errors) + more
+  }
   var sortedWarnings: [ConfigurationProblem] { sorted(warnings) }
 
   private func sorted(_ problems: [ConfigurationProblem]) -> [ConfigurationProblem] {

@@ -29,10 +29,14 @@ public struct Secret: Sendable, Hashable {
   ///
   /// - Throws: ``SecretError`` that names the key, the file and what to do.
   public func read() throws(SecretError) -> String {
+    try read(credentialsDirectory: Self.credentialsDirectory)
+  }
+
+  func read(credentialsDirectory: String?) throws(SecretError) -> String {
     switch source {
     case .inline(let text): return text
     case .file(let path):
-      let path = try expanded(path)
+      let path = try expanded(path, credentialsDirectory)
       do {
         return try text(of: SmallFile.read(path, limit: Self.limit).bytes, from: path)
       } catch let problem as SmallFile.Problem {
@@ -58,7 +62,7 @@ public struct Secret: Sendable, Hashable {
   /// What an operator should mend although the secret can be read: a file that everybody may read or write. nil when
   /// there is nothing to say.
   public var warning: String? {
-    guard case .file(let path) = source, let path = try? expanded(path) else { return nil }
+    guard case .file(let path) = source, let path = try? expanded(path, Self.credentialsDirectory) else { return nil }
     var status = stat()
     guard stat(path, &status) == 0, status.st_mode & 0o006 != 0 else { return nil }
     let mode = String(status.st_mode & 0o777, radix: 8)
@@ -69,16 +73,18 @@ public struct Secret: Sendable, Hashable {
   static let limit = 65_536
   static let directoryVariable = "CREDENTIALS_DIRECTORY"
 
-  private func expanded(_ path: String) throws(SecretError) -> String {
+  private static var credentialsDirectory: String? { getenv(directoryVariable).map { String(cString: $0) } }
+
+  private func expanded(_ path: String, _ directory: String?) throws(SecretError) -> String {
     guard let variable = path.firstRange(of: "${\(Self.directoryVariable)}") else { return path }
-    guard let value = getenv(Self.directoryVariable), value.pointee != 0 else {
+    guard let directory, !directory.isEmpty else {
       throw SecretError(
         kind: .unreadable, key: key,
         message:
           "\(path): CREDENTIALS_DIRECTORY is not set; it is set by systemd for the service, from LoadCredential= "
           + "in its unit; outside of the service, set it to the folder that holds the secrets")
     }
-    return path.replacingCharacters(in: variable, with: String(cString: value))
+    return path.replacingCharacters(in: variable, with: directory)
   }
 
   private func text(of bytes: [UInt8], from origin: String) throws(SecretError) -> String {

@@ -8,7 +8,8 @@ struct SectionReader {
   /// nil when `node` is no mapping, which is noted.
   init?(_ node: YAMLNode, _ section: Section, path: String, _ diagnostics: Diagnostics) {
     guard case .mapping(let entries) = node.content else {
-      diagnostics.error(node.mark, path, "expected a mapping (`key: value` lines), found \(node.found)")
+      diagnostics.error(
+        node.mark, path.isEmpty ? nil : path, "expected a mapping (`key: value` lines), found \(node.found)")
       return nil
     }
     self.path = path

@@ -10,6 +10,7 @@ struct YAMLReader {
 
   private let diagnostics: Diagnostics
   private let parser: UnsafeMutablePointer<yaml_parser_t>
+  private let bytes: UnsafeBufferPointer<UInt8>
 
   /// The document in `text`, or nil after an error that ends the reading. An empty document is an empty mapping.
   static func read(_ text: String, _ diagnostics: Diagnostics) -> YAMLNode? {
@@ -24,7 +25,7 @@ struct YAMLReader {
     let bytes = Array(text.utf8)
     return bytes.withUnsafeBufferPointer { buffer in
       yaml_parser_set_input_string(parser, buffer.baseAddress, buffer.count)
-      return try? YAMLReader(diagnostics: diagnostics, parser: parser).document()
+      return try? YAMLReader(diagnostics: diagnostics, parser: parser, bytes: buffer).document()
     }
   }
 
@@ -121,9 +122,10 @@ struct YAMLReader {
     guard yaml_parser_parse(parser, &event) == 1 else {
       let problem = parser.pointee.problem.map { String(cString: $0) } ?? "not valid YAML"
       let context = parser.pointee.context.map { String(cString: $0) + ": " } ?? ""
-      // The reader (bytes to characters) sets no mark; its problem is one of encoding.
-      let place = parser.pointee.error == YAML_READER_ERROR ? parser.pointee.mark : parser.pointee.problem_mark
-      diagnostics.error(mark(place), nil, "\(context)\(problem)\(hint(context + problem))")
+      // The stage that turns bytes into characters runs ahead of the marks, and knows the byte only.
+      let isEarly = parser.pointee.error == YAML_READER_ERROR
+      let place = isEarly ? mark(atByte: Int(parser.pointee.problem_offset)) : mark(parser.pointee.problem_mark)
+      diagnostics.error(place, nil, "\(context)\(problem)\(hint(context + problem))")
       throw Stop()
     }
     return event
@@ -139,6 +141,13 @@ struct YAMLReader {
       return "; a value that holds `: ` must be quoted, and keys of one mapping must be indented alike"
     }
     return ""
+  }
+
+  private func mark(atByte offset: Int) -> Mark {
+    let before = bytes.prefix(offset)
+    let lineStart = before.lastIndex(of: 0x0A).map { $0 + 1 } ?? 0
+    let characters = before[lineStart...].count { $0 & 0xC0 != 0x80 }
+    return Mark(line: before.count { $0 == 0x0A } + 1, column: characters + 1)
   }
 
   private func mark(_ mark: yaml_mark_t) -> Mark { Mark(line: Int(mark.line) + 1, column: Int(mark.column) + 1) }

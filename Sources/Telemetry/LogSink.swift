@@ -61,15 +61,16 @@ func journalReads(_ descriptor: Int32, _ journalStream: String?) -> Bool {
 }
 
 /// Writes all bytes. What cannot be written is given up: there is nobody left to tell.
-func writeAll(_ bytes: [UInt8], to descriptor: Int32) {
+///
+/// - Parameter patience: milliseconds to wait for the reader of a descriptor that somebody made nonblocking.
+func writeAll(_ bytes: [UInt8], to descriptor: Int32, patience: Int32 = 1000) {
   var rest = bytes[...]
   while !rest.isEmpty {
     let count = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
     if count < 0, errno == EINTR { continue }
     if count < 0, errno == EAGAIN {
-      // A stderr that somebody made nonblocking: wait a second at most for its reader.
       var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-      if poll(&waiting, 1, 1000) > 0 { continue }
+      if poll(&waiting, 1, patience) > 0 { continue }
     }
     guard count > 0 else { return }
     rest = rest.dropFirst(count)

@@ -16,11 +16,15 @@ public struct ServiceNotifier: Sendable {
   /// How often ``alive()`` should be told: half of systemd's limit, as sd_watchdog_enabled(3) advises; nil when the unit
   /// has no `WatchdogSec=` or it is meant for another process.
   public let watchdogInterval: Duration?
+  private let socket: String?
 
-  public init() {
-    func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
+  /// - Parameter environment: looks a variable up; the process's own by default.
+  public init(
+    environment: (String) -> String? = { name in getenv(name).map { String(cString: $0) } }
+  ) {
+    socket = environment("NOTIFY_SOCKET").flatMap { $0.isEmpty ? nil : $0 }
     watchdogInterval = Self.watchdogInterval(
-      microseconds: variable("WATCHDOG_USEC"), process: variable("WATCHDOG_PID"), ownProcess: getpid())
+      microseconds: environment("WATCHDOG_USEC"), process: environment("WATCHDOG_PID"), ownProcess: getpid())
   }
 
   static func watchdogInterval(microseconds: String?, process: String?, ownProcess: Int32) -> Duration? {
@@ -54,10 +58,8 @@ public struct ServiceNotifier: Sendable {
   }
 
   private func send(_ message: String) -> Outcome {
-    switch cplatform_notify(message) {
-    case 0: .notWanted
-    case let code where code < 0: .failed(-code)
-    default: .sent
-    }
+    guard let socket else { return .notWanted }
+    let result = cplatform_notify(socket, message)
+    return result == 0 ? .sent : .failed(-result)
   }
 }

@@ -9,5 +9,5 @@ int cplatform_eventfd(void);
 void cplatform_thread_name(const char *_Nonnull name);
 /* Columns of the terminal behind a descriptor; 0 when it is none. */
 int cplatform_terminal_columns(int descriptor);
-/* Sends one sd_notify message to the socket that NOTIFY_SOCKET names. 1 sent, 0 no socket, -errno on failure. */
-int cplatform_notify(const char *_Nonnull message);
+/* Sends one sd_notify message to a socket, by path or by @name in the abstract name space. 0, or -errno. */
+int cplatform_notify(const char *_Nonnull path, const char *_Nonnull message);
