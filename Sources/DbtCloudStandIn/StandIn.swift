@@ -79,7 +79,7 @@ public final class StandIn: Sendable {
     let server = try LoopbackServer(port: port) { [self] request in
       let answer = answer(
         StandInRequest(
-          method: request.method, path: request.path, query: request.query,
+          method: request.method, path: request.path, query: request.query.map { ($0.name, $0.value) },
           authorization: request.header("Authorization")))
       return LoopbackResponse(answer)
     }
