@@ -44,5 +44,12 @@ static inline void *_Nullable cmicrohttpd_socket_context(struct MHD_Connection *
   return info ? info->socket_context : NULL;
 }
 
+/* Constants under names that do not depend on how an enum is imported. */
+static const enum MHD_Result cmicrohttpd_go_on = MHD_YES;
+static const enum MHD_Result cmicrohttpd_close = MHD_NO;
+static const enum MHD_ValueKind cmicrohttpd_headers = MHD_HEADER_KIND;
+static const enum MHD_ValueKind cmicrohttpd_query = MHD_GET_ARGUMENT_KIND;
+static const enum MHD_ResponseMemoryMode cmicrohttpd_copy = MHD_RESPMEM_MUST_COPY;
+static const enum MHD_ConnectionNotificationCode cmicrohttpd_started = MHD_CONNECTION_NOTIFY_STARTED;
 static const ssize_t cmicrohttpd_end_with_error = MHD_CONTENT_READER_END_WITH_ERROR;
 static const ssize_t cmicrohttpd_end = MHD_CONTENT_READER_END_OF_STREAM;

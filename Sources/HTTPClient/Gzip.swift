@@ -10,7 +10,9 @@ public enum Gzip {
     var output: [UInt8] = []
     output.reserveCapacity(bytes.count / 3 + 64)
     _ = bytes.withUnsafeBufferPointer { input in
-      pump(&stream, input) { deflate(&$0, $1 ? Z_FINISH : Z_NO_FLUSH) } take: {
+      pump(&stream, input) {
+        deflate(&$0, $1 ? Z_FINISH : Z_NO_FLUSH)
+      } take: {
         output += $0
         return true
       }

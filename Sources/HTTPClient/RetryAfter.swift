@@ -18,7 +18,8 @@ public enum RetryAfter {
       return Double(String(text))
     }
     // Every form of a date begins with the name of a day and is in GMT. -1 is libcurl's "no date".
-    guard ("A"..."Z").contains(text[text.startIndex]), case let date = curl_getdate(String(text), nil), date != -1 else {
+    guard ("A"..."Z").contains(text[text.startIndex]), case let date = curl_getdate(String(text), nil), date != -1
+    else {
       return nil
     }
     return max(0, Double(date) - Double(now) / 1e6)

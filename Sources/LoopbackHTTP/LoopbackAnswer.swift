@@ -4,7 +4,10 @@ import Glibc
 /// Hands an answer to libmicrohttpd.
 enum Answer {
   static func queue(_ response: LoopbackResponse, on connection: OpaquePointer, _ state: LoopbackState) -> MHD_Result {
-    guard let answer = make(response, state) else { return MHD_NO }
+    guard let answer = make(response, state) else {
+      let text = "the file of the answer cannot be read\n"
+      return queue(LoopbackResponse(status: 500, text: text, contentType: "text/plain"), on: connection, state)
+    }
     defer { MHD_destroy_response(answer) }
     for (name, value) in response.headers { MHD_add_response_header(answer, name, value) }
     return MHD_queue_response(connection, UInt32(response.status), answer)
@@ -16,12 +19,16 @@ enum Answer {
       // libmicrohttpd copies, and only reads: its interface is not const-correct.
       return bytes.withUnsafeBytes {
         MHD_create_response_from_buffer(
-          $0.count, UnsafeMutableRawPointer(mutating: $0.baseAddress), MHD_RESPMEM_MUST_COPY)
+          $0.count, UnsafeMutableRawPointer(mutating: $0.baseAddress), cmicrohttpd_copy)
       }
     case (.none, .file(let path)):
       let descriptor = open(path, O_RDONLY | O_CLOEXEC)
       var status = stat()
-      guard descriptor >= 0, fstat(descriptor, &status) == 0 else { return nil }
+      guard descriptor >= 0 else { return nil }
+      guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+        close(descriptor)
+        return nil
+      }
       return MHD_create_response_from_fd64(UInt64(status.st_size), descriptor)  // which closes it
     case (_, .bytes(let bytes)): return make(FaultyBody(bytes, response.fault, state))
     case (_, .file(let path)):
@@ -68,7 +75,7 @@ private final class FaultyBody {
     switch fault {
     case .truncate(let afterBytes):
       end = min(end, afterBytes)
-      if position >= end { return Int(cmicrohttpd_end_with_error) }
+      if position >= end { return cmicrohttpd_end_with_error }
     case .stall(let afterBytes, let seconds):
       if position < afterBytes {
         end = min(end, afterBytes)
@@ -78,7 +85,7 @@ private final class FaultyBody {
       }
     case .none, .closeWithoutAnswer: break
     }
-    if position >= end { return Int(cmicrohttpd_end) }
+    if position >= end { return cmicrohttpd_end }
     let count = min(end - position, buffer.count)
     bytes.withUnsafeBytes { buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[position..<position + count])) }
     return count
@@ -88,7 +95,7 @@ private final class FaultyBody {
 private func readFaultyBody(
   _ context: UnsafeMutableRawPointer?, _ position: UInt64, _ buffer: UnsafeMutablePointer<CChar>?, _ size: Int
 ) -> Int {
-  guard let context, let buffer else { return Int(cmicrohttpd_end_with_error) }
+  guard let context, let buffer else { return cmicrohttpd_end_with_error }
   return Unmanaged<FaultyBody>.fromOpaque(context).takeUnretainedValue()
     .read(at: Int(position), into: UnsafeMutableRawBufferPointer(start: buffer, count: size))
 }

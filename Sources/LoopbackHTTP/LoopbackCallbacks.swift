@@ -13,14 +13,11 @@ private final class Incoming {
   init(target: String) { self.target = target }
 }
 
-private let goOn = MHD_YES
-private let closeConnection = MHD_NO
-
 func noteConnection(
   _ context: UnsafeMutableRawPointer?, _ connection: OpaquePointer?,
   _ socketContext: UnsafeMutablePointer<UnsafeMutableRawPointer?>?, _ what: MHD_ConnectionNotificationCode
 ) {
-  guard let context, what == MHD_CONNECTION_NOTIFY_STARTED else { return }
+  guard let context, what == cmicrohttpd_started else { return }
   let state = Unmanaged<LoopbackState>.fromOpaque(context).takeUnretainedValue()
   // A number, not an address; one more than the index, since 0 is nothing.
   socketContext?.pointee = UnsafeMutableRawPointer(
@@ -48,30 +45,30 @@ func handleRequest(
   _ uploadSize: UnsafeMutablePointer<Int>?, _ request: UnsafeMutablePointer<UnsafeMutableRawPointer?>?
 ) -> MHD_Result {
   guard let context, let connection, let path, let method, let uploadSize, let pointer = request?.pointee else {
-    return closeConnection
+    return cmicrohttpd_close
   }
   let state = Unmanaged<LoopbackState>.fromOpaque(context).takeUnretainedValue()
   let incoming = Unmanaged<Incoming>.fromOpaque(pointer).takeUnretainedValue()
   guard incoming.hasBegun else {
     // The first call has the headers only.
     incoming.hasBegun = true
-    return goOn
+    return cmicrohttpd_go_on
   }
   if uploadSize.pointee > 0 {
-    guard incoming.body.count + uploadSize.pointee <= LoopbackState.maximumBodyBytes else { return closeConnection }
+    guard incoming.body.count + uploadSize.pointee <= LoopbackState.maximumBodyBytes else { return cmicrohttpd_close }
     incoming.body += UnsafeRawBufferPointer(start: upload, count: uploadSize.pointee)
     uploadSize.pointee = 0
-    return goOn
+    return cmicrohttpd_go_on
   }
   let whole = LoopbackRequest(
     method: String(cString: method), path: String(cString: path), target: incoming.target,
-    query: pairs(connection, MHD_GET_ARGUMENT_KIND), headers: pairs(connection, MHD_HEADER_KIND),
+    query: pairs(connection, cmicrohttpd_query), headers: pairs(connection, cmicrohttpd_headers),
     body: incoming.body, receivedIndex: state.requests.add(1, ordering: .acquiringAndReleasing).oldValue,
     connectionIndex: Int(bitPattern: cmicrohttpd_socket_context(connection)) - 1)
   incoming.body = []
   let response = state.handler(whole)
   state.wait(response.delaySeconds)
-  if response.fault == .closeWithoutAnswer { return closeConnection }
+  if response.fault == .closeWithoutAnswer { return cmicrohttpd_close }
   return Answer.queue(response, on: connection, state)
 }
 
@@ -89,8 +86,8 @@ private func collectPair(
   _ context: UnsafeMutableRawPointer?, _ kind: MHD_ValueKind, _ name: UnsafePointer<CChar>?,
   _ value: UnsafePointer<CChar>?
 ) -> MHD_Result {
-  guard let context, let name else { return goOn }
+  guard let context, let name else { return cmicrohttpd_go_on }
   let pairs = Unmanaged<Pairs>.fromOpaque(context).takeUnretainedValue()
   pairs.values.append((String(cString: name), value.map { String(cString: $0) } ?? ""))
-  return goOn
+  return cmicrohttpd_go_on
 }
