@@ -10,7 +10,8 @@ import Testing
   ]
   @Test(arguments: eachKindOfNodeIsLookedForInItsSectionCases)
   func eachKindOfNodeIsLookedForInItsSection(_ uniqueID: String, _ section: String) throws {
-    let text = #"{"\#(section)":{"other.p.x":{"name":"no"},"\#(uniqueID)":{"name":"yes","package_name":"p"}},"docs":[]}"#
+    let text =
+      #"{"\#(section)":{"other.p.x":{"name":"no"},"\#(uniqueID)":{"name":"yes","package_name":"p"}},"docs":[]}"#
     let read = try manifest(text, keeping: [uniqueID])
     #expect(read.nodes.keys.sorted() == [uniqueID])
     #expect(read.nodes[uniqueID]?.name == "yes")

@@ -9,7 +9,9 @@ import Testing
       try results(#"{"results":[{"unique_id":"model.shop.orders","status":"success",\#(members)}]}"#).results.first)
   }
 
-  private static let rowsAffectedCountsRowsOnlyCases: [(String, Int64?)] = [("-1", nil), ("0", 0), ("120", 120), ("4.0", 4), (#""17""#, 17), ("1.5", nil), ("null", nil)]
+  private static let rowsAffectedCountsRowsOnlyCases: [(String, Int64?)] = [
+    ("-1", nil), ("0", 0), ("120", 120), ("4.0", 4), (#""17""#, 17), ("1.5", nil), ("null", nil),
+  ]
   @Test(arguments: rowsAffectedCountsRowsOnlyCases)
   func rowsAffectedCountsRowsOnly(_ text: String, _ expected: Int64?) throws {
     #expect(try one(#""adapter_response":{"rows_affected":\#(text)}"#).rowsAffected == expected)
@@ -34,7 +36,8 @@ import Testing
   }
 
   @Test func unknownStatusesAreKept() throws {
-    let read = try results(#"{"results":[{"unique_id":"model.a.b","status":"no-op"},{"unique_id":"x","status":"reused"}]}"#)
+    let read = try results(
+      #"{"results":[{"unique_id":"model.a.b","status":"no-op"},{"unique_id":"x","status":"reused"}]}"#)
     #expect(read.results.map(\.status) == ["no-op", "reused"])
     #expect(read.results.map(\.resourceType) == ["model", nil])
     #expect(read.results.map(\.package) == ["a", nil])

@@ -55,8 +55,9 @@ import Testing
     step.status = "success"
     StepPlan(step: step, runIsOver: true).begin(&step)
     #expect(step.command == "build")
-    #expect([step.runResults, step.manifest, step.sources, step.catalog]
-      == [.pending, .pending, .notApplicable, .notApplicable])
+    #expect(
+      [step.runResults, step.manifest, step.sources, step.catalog]
+        == [.pending, .pending, .notApplicable, .notApplicable])
 
     step = DbtStep(index: 5, name: "Invoke dbt with `dbt source freshness`")
     step.status = "error"

@@ -9,8 +9,10 @@ import Testing
     ("{{ get_where_subquery(ref('dim', v='2')) }}", ["model.p.dim.v1", "model.p.dim.v2"], "model.p.dim.v2"),
     ("{{ get_where_subquery(ref('dim', version=1)) }}", ["model.p.dim.v1", "model.p.dim.v2"], "model.p.dim.v1"),
     ("{{ get_where_subquery(ref(\"orders\")) }}", ["seed.p.orders"], "seed.p.orders"),
-    ("{{ get_where_subquery(source('raw', 'orders')) }}", ["model.p.orders", "source.p.raw.orders"],
-      "source.p.raw.orders"),
+    (
+      "{{ get_where_subquery(source('raw', 'orders')) }}", ["model.p.orders", "source.p.raw.orders"],
+      "source.p.raw.orders"
+    ),
     ("{{ xref('orders') }}", ["model.p.orders"], nil), ("{{ ref(name) }}", ["model.p.orders"], nil),
     ("{{ get_where_subquery(ref('gone')) }}", ["model.p.orders"], nil), ("", ["model.p.orders"], nil),
     ("ref('a'", ["model.p.a"], nil), ("ref('orders')", ["model.p.orders", "model.q.orders"], nil),

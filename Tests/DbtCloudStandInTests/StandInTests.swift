@@ -7,7 +7,8 @@ import Testing
 @testable import DbtCloudStandIn
 
 @Suite struct StandInTests {
-  private func run(_ id: Int64, job: Int64 = 1, outcome: StandInRun.Outcome = .success, after: Int64 = 0) -> StandInRun {
+  private func run(_ id: Int64, job: Int64 = 1, outcome: StandInRun.Outcome = .success, after: Int64 = 0) -> StandInRun
+  {
     StandInRun(
       accountID: 1001, jobID: job, runID: id, cause: "c", outcome: outcome,
       createdAt: Answers.created.advanced(bySeconds: after))

@@ -67,7 +67,8 @@ struct Cloud {
   var url: String { "http://127.0.0.1:\(server.port)" }
 
   func client(
-    _ account: Int64 = Self.account, token: TestToken = TestToken("secret-1001"), limits: DbtCloudClient.Limits = .init(),
+    _ account: Int64 = Self.account, token: TestToken = TestToken("secret-1001"),
+    limits: DbtCloudClient.Limits = .init(),
     requestsPerSecond: Double = 1000, burst: Int = 1000
   ) throws -> DbtCloudClient {
     let account = try DbtCloudAccount(

@@ -25,8 +25,10 @@ import Testing
 
   @Test(arguments: [
     "", "cloud.getdbt.com", "ftp://cloud.getdbt.com", "https://", "https:///x", "https://a b.com",
-    "https://host/api/v2", "https://host?x=1", "https://host#x", "https://host:0", "https://host:70000", "https://host:",
-    "https://[::1", "https://[::1]x", "https://[x]:1", "http://cloud.getdbt.com", "http://127.evil.com", "http://127.0.0.1.x",
+    "https://host/api/v2", "https://host?x=1", "https://host#x", "https://host:0", "https://host:70000",
+    "https://host:",
+    "https://[::1", "https://[::1]x", "https://[x]:1", "http://cloud.getdbt.com", "http://127.evil.com",
+    "http://127.0.0.1.x",
   ])
   func otherURLsAreRefused(_ url: String) {
     let error = #expect(throws: DbtCloudError.self) { _ = try account(url) }

@@ -68,7 +68,8 @@ import Testing
   }
 
   @Test func aMissingRunIsNotFound() async throws {
-    let client = try Cloud().client()
+    let cloud = try Cloud()
+    let client = try cloud.client()
     let error = await #expect(throws: DbtCloudError.self) { _ = try await client.run(8) }
     #expect(error?.kind == .notFound)
   }
@@ -146,7 +147,8 @@ import Testing
 
   @Test func aServerThatRepeatsTheTokenDoesNotGetItIntoAnError() async throws {
     let server = try LoopbackServer { request in
-      LoopbackResponse(status: 500, text: "you sent \(request.header("Authorization") ?? "")", contentType: "text/plain")
+      LoopbackResponse(
+        status: 500, text: "you sent \(request.header("Authorization") ?? "")", contentType: "text/plain")
     }
     let error = await #expect(throws: DbtCloudError.self) { _ = try await Self.client(of: server).run(7) }
     #expect(error?.description.contains("s3cret") == false)

@@ -22,12 +22,14 @@ import Testing
     let filter = DbtRunFilter(
       jobID: 9, statusCodes: [10, 20], createdFrom: Instant(microseconds: 0), createdTo: Instant(microseconds: 1))
     let query = Endpoint.runs(account: 1, filter: filter, after: 7, limit: 50).query
-    #expect(query.map(\.name) == [
-      "job_definition_id", "status__in", "created_at__range", "id__gt", "order_by", "limit", "include_related",
-    ])
-    #expect(query.map(\.value) == [
-      "9", "[10, 20]", #"["1970-01-01T00:00:00.000000Z","1970-01-01T00:00:00.000001Z"]"#, "7", "id", "50",
-      #"["trigger","job"]"#,
-    ])
+    #expect(
+      query.map(\.name) == [
+        "job_definition_id", "status__in", "created_at__range", "id__gt", "order_by", "limit", "include_related",
+      ])
+    #expect(
+      query.map(\.value) == [
+        "9", "[10, 20]", #"["1970-01-01T00:00:00.000000Z","1970-01-01T00:00:00.000001Z"]"#, "7", "id", "50",
+        #"["trigger","job"]"#,
+      ])
   }
 }

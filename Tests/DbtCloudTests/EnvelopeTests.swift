@@ -6,7 +6,9 @@ import Testing
 
 @Suite struct EnvelopeTests {
   @Test func dataAndStatusAreReadInAnyOrder() throws {
-    for text in [#"{"data":7,"status":{"code":200,"is_success":true}}"#, #"{"status":{"code":200},"data":7,"extra":{}}"#] {
+    for text in [
+      #"{"data":7,"status":{"code":200,"is_success":true}}"#, #"{"status":{"code":200},"data":7,"extra":{}}"#,
+    ] {
       let read = try Envelope(Array(text.utf8), source: "s") { try $0.optionalInteger() }
       #expect(read.data == 7)
       #expect(read.code == 200)

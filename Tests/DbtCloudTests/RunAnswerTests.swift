@@ -109,4 +109,27 @@ import Testing
     #expect(run.steps.map(\.name) == ["a", "c", "dbt build"])
     #expect(run.steps.map(\.status) == [nil, "77", nil])
   }
+
+  @Test func damagedAnswersAreReadOrRefused() throws {
+    let seed = UInt64.random(in: 0...UInt64.max)
+    var random = SeededRandom(seed: seed)
+    let original = try Fixtures.read("dbt-cloud/run_7001_include_related.json")
+    for round in 0..<1500 {
+      var bytes = original
+      for _ in 0...Int.random(in: 0...3, using: &random) {
+        let place = Int.random(in: 0..<bytes.count, using: &random)
+        switch Int.random(in: 0..<3, using: &random) {
+        case 0: bytes[place] = UInt8.random(in: 0...255, using: &random)
+        case 1: bytes.removeSubrange(place..<min(bytes.count, place + Int.random(in: 1...200, using: &random)))
+        default: bytes[place] = Array(#"{}[]",:-09e\n"#.utf8).randomElement(using: &random) ?? 0
+        }
+        if bytes.isEmpty { bytes = [0] }
+      }
+      do {
+        _ = try Envelope(bytes, source: "s") { cursor in try RunAnswer(&cursor, account: account).run(of: account) }
+      } catch {
+        #expect(error is JSONError, "seed \(seed), round \(round): \(error)")
+      }
+    }
+  }
 }
