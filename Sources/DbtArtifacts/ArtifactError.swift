@@ -12,6 +12,7 @@ public struct ArtifactError: Error, Hashable, Sendable, CustomStringConvertible 
     case unexpectedShape
   }
 
+  /// What is wrong with it.
   public var kind: Kind
   /// The file's name as dbt has it, e.g. `run_results.json`.
   public var artifact: String
@@ -30,6 +31,7 @@ public struct ArtifactError: Error, Hashable, Sendable, CustomStringConvertible 
   /// Whether fetching the artifact once more may help: a download that was cut off shows as broken JSON.
   public var isRetryable: Bool { kind != .unexpectedShape }
 
+  /// One line that names file and place and says what to do.
   public var description: String {
     let at = place.isEmpty ? "" : " at \(place)"
     return switch kind {

@@ -8,7 +8,9 @@ import JSONText
 public struct ArtifactMetadata: Hashable, Sendable {
   /// The same in all artifacts of one invocation.
   public var invocationID: String?
+  /// `dbt_version`, e.g. 1.9.11.
   public var dbtVersion: String?
+  /// `generated_at`: when the file was written.
   public var generatedAt: Instant?
   /// manifest only, dbt 1.5 and later.
   public var projectName: String?

@@ -4,6 +4,7 @@ import JSONText
 ///
 /// The file is streamed: manifests of hundreds of megabytes hold some SQL of each node, of which nothing is read.
 public struct Manifest: Sendable {
+  /// Which invocation wrote the file.
   public var metadata = ArtifactMetadata()
   /// By unique_id; only those that were asked for.
   public var nodes: [String: ManifestNode] = [:]

@@ -3,7 +3,9 @@ import JSONText
 
 /// What a manifest says about one node, as far as records need it.
 public struct ManifestNode: Hashable, Sendable {
+  /// `resource_type`, else the first part of the unique_id.
   public var resourceType: String?
+  /// `name`: for a versioned model without its version.
   public var name: String?
   /// `package_name`
   public var package: String?
@@ -13,6 +15,7 @@ public struct ManifestNode: Hashable, Sendable {
   public var owner: String?
   /// `group`, else `config.group` (dbt 1.5 and later).
   public var group: String?
+  /// `tags`, else `config.tags`.
   public var tags: [String] = []
   /// `database.schema.alias`, for sources `database.schema.identifier`; nil for what is no table or view.
   public var relation: String?

@@ -3,6 +3,7 @@ import JSONText
 
 /// `run_results.json` (schema v4 of dbt 1.0–1.6 to v6 of 1.8 and later; only members that are there are read).
 public struct RunResults: Sendable {
+  /// Which invocation wrote the file.
   public var metadata = ArtifactMetadata()
   /// `args.which`: the command that wrote the file. `dbt retry` writes the command that it repeats.
   public var which: String?
@@ -87,7 +88,9 @@ extension DbtNodeResult {
       result.resourceType = String(parts[0])
       result.package = pool.shared(String(parts[1]))
     }
-    if RelationName.isNode(ofType: result.resourceType) { result.relation = relationName.flatMap(RelationName.unquoted) }
+    if RelationName.isNode(ofType: result.resourceType) {
+      result.relation = relationName.flatMap(RelationName.unquoted)
+    }
     self = result
   }
 

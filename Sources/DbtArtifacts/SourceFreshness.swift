@@ -6,7 +6,9 @@ import JSONText
 /// dbt 1.8 and later leave out sources whose query failed, although the console prints them; what is not in the file is
 /// not in the record.
 public struct SourceFreshness: Sendable {
+  /// Which invocation wrote the file.
   public var metadata = ArtifactMetadata()
+  /// One row per source, in the order of the file.
   public var rows: [DbtFreshness] = []
 
   /// - Throws: ``ArtifactError`` when the file is no JSON, has no `results`, or a row lacks `unique_id` or `status`.

@@ -43,7 +43,7 @@ public struct DbtCloudAccount: Sendable {
     self.caFile = caFile
     let rate = requestsPerSecond ?? 2
     self.requestsPerSecond = rate.isFinite && rate > 0 ? rate : 2
-    self.burst = max(1, burst)
+    self.burst = min(max(1, burst), 10_000)
   }
 }
 

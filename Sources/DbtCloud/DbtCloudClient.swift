@@ -8,6 +8,7 @@ import JSONText
 /// Calls are spaced by a bucket of tokens. After a 429 no call is made until the time that dbt Cloud demands is over, 300 s
 /// when it demands none; calls fail at once with ``DbtCloudError/Kind/rateLimited(retryAfter:)`` meanwhile.
 public actor DbtCloudClient {
+  /// Whose runs it reads.
   public nonisolated let account: DbtCloudAccount
   private let send: @Sendable (HTTPRequest) async throws -> HTTPResponse
   private let clock: DbtCloudClock

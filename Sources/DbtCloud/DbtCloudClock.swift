@@ -3,6 +3,7 @@ import Glibc
 
 /// Time as the client sees it; injected so that no test waits.
 public struct DbtCloudClock: Sendable {
+  /// The time of day, which may be set back and forth.
   public var now: @Sendable () -> Instant
   /// Returns after that many seconds, or throws `CancellationError`.
   public var sleep: @Sendable (Double) async throws -> Void

@@ -28,6 +28,7 @@ public struct DbtCloudError: Error, Hashable, Sendable, CustomStringConvertible 
     case unexpected(status: Int)
   }
 
+  /// What happened.
   public var kind: Kind
   /// `dbt_cloud[].name`
   public var account: String
@@ -54,6 +55,7 @@ public struct DbtCloudError: Error, Hashable, Sendable, CustomStringConvertible 
   /// Seconds before which the call should not be made again; nil when only the caller's own backoff applies.
   public var retryAfter: Double? { if case .rateLimited(let seconds) = kind { seconds } else { nil } }
 
+  /// One line that says what happened, where, and what to do.
   public var description: String {
     "dbt Cloud account `\(account)`: \(what)\(message.isEmpty ? "" : " (\(message))"). \(advice)"
   }
@@ -86,7 +88,8 @@ public struct DbtCloudError: Error, Hashable, Sendable, CustomStringConvertible 
         + "only at its own region: check `dbt_cloud[].url` too."
     case .refused:
       "Give the token of `dbt_cloud[].token_file` the permission to read jobs, runs and artifacts of the account."
-    case .rateLimited(let seconds): "No call is made for \(Int(seconds.rounded(.up))) s; nothing needs to be done."
+    case .rateLimited(let seconds):
+      "No call is made for \(Int(min(max(seconds, 0), 86_400).rounded(.up))) s; nothing needs to be done."
     case .unavailable: "It is tried again; if this stays, check `dbt_cloud[].url`, proxy and network."
     case .redirected: "Set `dbt_cloud[].url` to the access URL of the account itself."
     case .notJSON:

@@ -8,6 +8,7 @@ public struct DbtRunFilter: Hashable, Sendable {
   public var statusCodes: [Int]
   /// With ``createdTo``: only runs created in between.
   public var createdFrom: Instant?
+  /// With ``createdFrom``: only runs created in between.
   public var createdTo: Instant?
 
   public init(
@@ -22,6 +23,7 @@ public struct DbtRunFilter: Hashable, Sendable {
 
 /// One page of runs, oldest id first, without their steps: the API gives those for single runs only.
 public struct DbtRunPage: Sendable {
+  /// The runs, without steps, project names and environments.
   public var runs: [DbtRun]
   /// Give this as `after` for the next page; nil after the last.
   public var next: Int64?

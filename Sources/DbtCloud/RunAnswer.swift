@@ -39,7 +39,8 @@ struct RunAnswer {
       case "git_sha": answer.run.gitSHA = try value.optionalString()
       case "dbt_version": answer.run.dbtVersion = try value.optionalString()
       case "href": answer.run.href = try value.optionalString()
-      case "trigger": try value.members { key, value in if key == "cause" { answer.run.cause = try value.optionalString() } }
+      case "trigger":
+        try value.members { key, value in if key == "cause" { answer.run.cause = try value.optionalString() } }
       case "job":
         try value.members { key, value in
           switch key {

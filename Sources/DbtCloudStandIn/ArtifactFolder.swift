@@ -3,6 +3,7 @@ import Glibc
 /// A folder with what one invocation of dbt left: manifest.json, run_results.json, sources.json, …, and, where they are
 /// there, `command` (the command line) and `rc` (dbt's exit code).
 public struct ArtifactFolder: Hashable, Sendable {
+  /// Where it is.
   public var path: String
   /// `dbt build` and the like.
   public var command: String
@@ -25,7 +26,8 @@ public struct ArtifactFolder: Hashable, Sendable {
     self.path = path
     self.names = names.sorted()
     failed = firstLine(ofFile: path + "/rc").flatMap { Int($0) }.map { $0 != 0 }
-    command = firstLine(ofFile: path + "/command") ?? (names.contains("sources.json") ? "dbt source freshness" : "dbt build")
+    command =
+      firstLine(ofFile: path + "/command") ?? (names.contains("sources.json") ? "dbt source freshness" : "dbt build")
   }
 
   /// The file of that name, if the folder has it.

@@ -2,6 +2,7 @@ import _StringProcessing
 
 /// Something that goes wrong on purpose.
 public struct Fault: Hashable, Sendable {
+  /// What goes wrong.
   public enum Kind: Hashable, Sendable {
     /// An error of the API, with `Retry-After` if given.
     case status(Int, retryAfter: String?)
@@ -15,6 +16,7 @@ public struct Fault: Hashable, Sendable {
     case cut
   }
 
+  /// What goes wrong.
   public var kind: Kind
   /// Regular expression that the request's path must contain; nil for all.
   public var path: String?

@@ -2,11 +2,15 @@
 public struct Options: Sendable {
   /// An option that cannot be used.
   public struct Failure: Error, CustomStringConvertible {
+    /// Which option it is and what it lacks.
     public var description: String
   }
 
+  /// `--port`
   public var port: UInt16 = 0
+  /// `--base-url`
   public var baseURL: String?
+  /// `--help`
   public var wantsHelp = false
   var truthFiles: [String] = []
   var artifacts: [(outcome: StandInRun.Outcome, folder: ArtifactFolder)] = []
@@ -15,6 +19,7 @@ public struct Options: Sendable {
   var progress: StandIn.Progress = .over
   var faults: [Fault] = []
 
+  /// What `--help` prints.
   public static let help = """
     usage: dbt-cloud-stand-in --truth FILE [options]
 

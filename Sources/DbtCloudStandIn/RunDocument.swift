@@ -25,7 +25,7 @@ struct RunDocument {
     let updated = timeline.finishedAt ?? timeline.startedAt ?? run.createdAt
     writer.object { writer in
       writer.member("id", run.runID)
-      writer.member("trigger_id", run.runID + 1_000_000)
+      writer.member("trigger_id", run.runID &+ 1_000_000)
       writer.member("account_id", run.accountID)
       writer.member("environment_id", run.environmentID)
       writer.member("project_id", run.projectID)
@@ -99,7 +99,7 @@ struct RunDocument {
 
   private func writeTrigger(_ writer: inout JSONWriter) {
     writer.object { writer in
-      writer.member("id", run.runID + 1_000_000)
+      writer.member("id", run.runID &+ 1_000_000)
       writer.member("cause", run.cause)
       writer.member("cause_category", run.retryingRunID == nil ? "api" : "rerun")
       writer.member("job_definition_id", run.jobID)
@@ -113,7 +113,7 @@ struct RunDocument {
 
   private func write(_ step: RunTimeline.Step, _ writer: inout JSONWriter) {
     writer.object { writer in
-      writer.member("id", run.runID * 100 + Int64(step.index))
+      writer.member("id", run.runID &* 100 &+ Int64(step.index))
       writer.member("run_id", run.runID)
       writer.member("account_id", run.accountID)
       writer.member("index", step.index)
@@ -134,7 +134,7 @@ struct RunDocument {
       writer.key("run_step_command")
       if let command = step.command {
         writer.object { writer in
-          writer.member("run_step_id", run.runID * 100 + Int64(step.index))
+          writer.member("run_step_id", run.runID &* 100 &+ Int64(step.index))
           writer.member("dbt_command", command)
         }
       } else {

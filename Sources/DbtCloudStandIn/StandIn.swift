@@ -56,11 +56,13 @@ public final class StandIn: Sendable {
   /// The tokens that may see an account. An account without any is open to every token.
   public func setTokens(_ tokens: Set<String>, account: Int64) { state.withLock { $0.tokens[account] = tokens } }
 
+  /// How runs come to their end from now on; requests that were counted stay counted.
   public func setProgress(_ progress: Progress) { state.withLock { $0.progress = progress } }
 
   /// Faults befall requests in the order in which they were added, one at a time.
   public func add(_ fault: Fault) { state.withLock { $0.faults.append(fault) } }
 
+  /// Everything goes right from now on.
   public func removeFaults() { state.withLock { $0.faults = [] } }
 
   /// The beginning of `href` in answers.
@@ -69,6 +71,7 @@ public final class StandIn: Sendable {
   /// Every request so far, oldest first.
   public var requests: [StandInRequest] { state.withLock { $0.requests } }
 
+  /// Empties ``requests``.
   public func forgetRequests() { state.withLock { $0.requests = [] } }
 
   // MARK: Serving
@@ -79,7 +82,7 @@ public final class StandIn: Sendable {
     let server = try LoopbackServer(port: port) { [self] request in
       let answer = answer(
         StandInRequest(
-          method: request.method, path: request.path, query: request.query,
+          method: request.method, path: request.path, query: request.query.map { ($0.name, $0.value) },
           authorization: request.header("Authorization")))
       return LoopbackResponse(answer)
     }

@@ -1,8 +1,10 @@
 /// A request as the stand-in received it.
 public struct StandInRequest: Sendable {
+  /// In capitals.
   public var method: String
   /// Decoded, without query.
   public var path: String
+  /// Names and values in order, decoded.
   public var query: [(String, String)]
   /// The value of `Authorization`.
   public var authorization: String?
@@ -28,14 +30,19 @@ public struct StandInRequest: Sendable {
 
 /// An answer of the stand-in before it goes to the wire.
 public struct StandInAnswer: Sendable {
+  /// Where the body comes from.
   public enum Body: Sendable {
     case bytes([UInt8])
     case file(String)
   }
 
+  /// The HTTP status.
   public var status: Int
+  /// Beside those that HTTP needs.
   public var headers: [(String, String)]
+  /// What is sent.
   public var body: Body
+  /// How long the server waits before it answers.
   public var delayMilliseconds = 0
   /// The connection ends in the middle of the body.
   public var isTruncated = false

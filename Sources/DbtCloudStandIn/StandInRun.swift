@@ -7,14 +7,21 @@ public struct StandInRun: Hashable, Sendable {
     case success, error, cancelled
   }
 
+  /// `account_id`
   public var accountID: Int64
+  /// `job_definition_id`
   public var jobID: Int64
+  /// `id`
   public var runID: Int64
+  /// `project_id`
   public var projectID: Int64
+  /// `environment_id`
   public var environmentID: Int64
+  /// `job.name`
   public var jobName: String
   /// `trigger.cause`
   public var cause: String?
+  /// How it ends unless it is cancelled.
   public var outcome: Outcome
   /// Every other time of the run follows from it.
   public var createdAt: Instant

@@ -7,6 +7,7 @@ import JSONText
 public enum TruthFile {
   /// A list that cannot be used.
   public struct Failure: Error, CustomStringConvertible {
+    /// Which file and which member.
     public var description: String
   }
 
@@ -21,7 +22,9 @@ public enum TruthFile {
     var runs: [StandInRun] = []
     var known: Set<StandInRun.Key> = []
     for (index, row) in rows.enumerated() {
-      func failure(_ member: String) -> Failure { Failure(description: "\(source): [\(index)].\(member) is not usable") }
+      func failure(_ member: String) -> Failure {
+        Failure(description: "\(source): [\(index)].\(member) is not usable")
+      }
       guard let account = row["dbt_account_id"]?.integerValue else { throw failure("dbt_account_id") }
       guard let id = row["dbt_run_id"]?.integerValue else { throw failure("dbt_run_id") }
       guard let created = row["triggered_at"].flatMap(time) else { throw failure("triggered_at") }

@@ -5,7 +5,7 @@ extension LoopbackResponse {
   /// The answer as it goes to the wire.
   init(_ answer: StandInAnswer) {
     let size: Int
-    let body: LoopbackBody
+    let body: Body
     switch answer.body {
     case .bytes(let bytes):
       size = bytes.count
@@ -14,7 +14,7 @@ extension LoopbackResponse {
       size = fileSize(path)
       body = .file(path)
     }
-    self.init(status: answer.status, headers: answer.headers, body: body)
+    self.init(status: answer.status, headers: answer.headers.map { (name: $0.0, value: $0.1) }, body: body)
     delaySeconds = Double(answer.delayMilliseconds) / 1000
     if answer.isTruncated { fault = .truncate(afterBytes: size / 2) }
   }

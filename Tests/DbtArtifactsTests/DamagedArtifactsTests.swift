@@ -76,7 +76,7 @@ import Testing
         count += 1
       }
     }
-    #expect(count > 500)
+    #expect(count > 400)
   }
 
   @Test(arguments: [ArtifactName.runResults, .manifest, .sources])

@@ -9,17 +9,18 @@ import Testing
         .nodes[uniqueID])
   }
 
-  @Test(arguments: [
+  private static let ownerComesFromMetaThenConfigCases: [(String, String?)] = [
     (#""meta":{"owner":"a"},"config":{"meta":{"owner":"b"}}"#, "a"),
     (#""config":{"meta":{"owner":"b"}},"meta":{}"#, "b"), (#""meta":{"owner":{"name":"N","email":"e"}}"#, "N"),
     (#""meta":{"owner":{"email":"e"}}"#, "e"), (#""meta":{"owner":["x"]}"#, nil), (#""meta":[]"#, nil),
     (#""owner":{"name":"Ana","email":"ana@example.com"}"#, "Ana"),
-  ])
+  ]
+  @Test(arguments: ownerComesFromMetaThenConfigCases)
   func ownerComesFromMetaThenConfig(_ members: String, _ expected: String?) throws {
     #expect(try node("exposure.p.a", members).owner == expected)
   }
 
-  @Test(arguments: [
+  private static let relationIsThatOfTablesAndViewsCases: [(String, String, String?)] = [
     ("model.p.a", #""database":"d","schema":"s","alias":"x","name":"a""#, "d.s.x"),
     ("model.p.a", #""database":null,"schema":"s","alias":"x""#, "s.x"),
     ("model.p.a", #""database":"d","schema":"s","alias":"x","config":{"materialized":"ephemeral"}"#, nil),
@@ -28,7 +29,8 @@ import Testing
     ("test.p.a.1", #""database":"d","schema":"s","alias":"x","relation_name":"\"d\"""#, nil),
     ("operation.p.h", #""database":"d","schema":"s","alias":"x""#, nil),
     ("model.p.a", #""database":"d""#, nil),
-  ])
+  ]
+  @Test(arguments: relationIsThatOfTablesAndViewsCases)
   func relationIsThatOfTablesAndViews(_ uniqueID: String, _ members: String, _ expected: String?) throws {
     #expect(try node(uniqueID, members).relation == expected)
   }

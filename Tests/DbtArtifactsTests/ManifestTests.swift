@@ -3,13 +3,15 @@ import Testing
 @testable import DbtArtifacts
 
 @Suite struct ManifestTests {
-  @Test(arguments: [
+  private static let eachKindOfNodeIsLookedForInItsSectionCases: [(String, String)] = [
     ("model.p.a", "nodes"), ("test.p.a.1", "nodes"), ("operation.p.a", "nodes"), ("source.p.s.t", "sources"),
     ("exposure.p.a", "exposures"), ("unit_test.p.m.t", "unit_tests"), ("function.p.f", "functions"),
     ("macro.p.m", "macros"), ("saved_query.p.q", "saved_queries"),
-  ])
+  ]
+  @Test(arguments: eachKindOfNodeIsLookedForInItsSectionCases)
   func eachKindOfNodeIsLookedForInItsSection(_ uniqueID: String, _ section: String) throws {
-    let text = #"{"\#(section)":{"other.p.x":{"name":"no"},"\#(uniqueID)":{"name":"yes","package_name":"p"}},"docs":[]}"#
+    let text =
+      #"{"\#(section)":{"other.p.x":{"name":"no"},"\#(uniqueID)":{"name":"yes","package_name":"p"}},"docs":[]}"#
     let read = try manifest(text, keeping: [uniqueID])
     #expect(read.nodes.keys.sorted() == [uniqueID])
     #expect(read.nodes[uniqueID]?.name == "yes")
@@ -21,9 +23,10 @@ import Testing
     #expect(read.nodes.count == 1)
   }
 
-  @Test(arguments: [
+  private static let anotherShapeIsRefusedWithItsPlaceCases: [(String, String)] = [
     (#"[1]"#, ""), (#"{"nodes":[]}"#, "nodes"), (#"{"nodes":{"model.p.a":null}}"#, "nodes.model.p.a"),
-  ])
+  ]
+  @Test(arguments: anotherShapeIsRefusedWithItsPlaceCases)
   func anotherShapeIsRefusedWithItsPlace(_ text: String, _ place: String) throws {
     let error = #expect(throws: ArtifactError.self) { _ = try manifest(text, keeping: ["model.p.a"]) }
     #expect(error?.kind == .unexpectedShape)

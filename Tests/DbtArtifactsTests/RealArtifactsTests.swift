@@ -21,7 +21,7 @@ import Testing
       let freshness = try SourceFreshness(path: Folders.path(folder, .sources))
       read = freshness.rows.map {
         [
-          $0.uniqueID, $0.status, $0.maxLoadedAt?.rfc3339, $0.snapshottedAt?.rfc3339, $0.ageSeconds.map(pythonText),
+          $0.uniqueID, $0.status, $0.maxLoadedAt?.rfc3339, $0.snapshottedAt?.rfc3339, $0.ageSeconds?.description,
           $0.error,
         ]
       }
@@ -36,14 +36,11 @@ import Testing
     [
       result.uniqueID, result.resourceType, result.name, result.package, result.path, result.owner, result.group,
       result.tags.joined(separator: ","), result.status, result.relation, result.startedAt?.rfc3339,
-      result.completedAt?.rfc3339, result.executionTime.map(pythonText), result.thread,
+      result.completedAt?.rfc3339, result.executionTime?.description, result.thread,
       result.rowsAffected.map(String.init), result.failures.map(String.init), result.message, result.queryID,
       result.dependsOn.joined(separator: ","), result.attachedNode, result.column, result.test, result.severity,
     ]
   }
-
-  /// Python prints a whole number that the JSON wrote without a point as such; only `0` occurs.
-  private func pythonText(_ number: Double) -> String { number == 0 ? "0" : number.description }
 
   @Test(arguments: Folders.withResults)
   func bothFilesOfOneInvocationAreRecognisedAsSuch(_ folder: String) throws {

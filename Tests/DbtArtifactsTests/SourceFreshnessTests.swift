@@ -13,9 +13,10 @@ import Testing
     #expect(failed.ageSeconds == nil)
   }
 
-  @Test(arguments: [
+  private static let anotherShapeIsRefusedWithItsPlaceCases: [(String, String)] = [
     (#"{}"#, ""), (#"{"results":7}"#, "results"), (#"{"results":[{"status":"pass"}]}"#, "results[0].unique_id"),
-  ])
+  ]
+  @Test(arguments: anotherShapeIsRefusedWithItsPlaceCases)
   func anotherShapeIsRefusedWithItsPlace(_ text: String, _ place: String) throws {
     let error = #expect(throws: ArtifactError.self) { _ = try freshness(text) }
     #expect(error?.kind == .unexpectedShape)

@@ -3,7 +3,7 @@ import Testing
 @testable import DbtArtifacts
 
 @Suite struct StepCommandTests {
-  @Test(arguments: [
+  private static let theCommandIsReadFromTheNameCases: [(String, String?)] = [
     ("Invoke dbt with `dbt build`", "build"), ("Invoke dbt with `dbt build --select models/x.sql`", "build"),
     ("Invoke dbt with `dbt build --select \"tag:a b\" --exclude x.y.z+`", "build"),
     ("Invoke dbt with `dbt --debug --log-format json run -s a`", "run"),
@@ -18,7 +18,8 @@ import Testing
     ("Source freshness", "freshness"), ("source  freshness", "freshness"), ("Clone git repository", nil),
     ("Create profile from connection `dbt build`", "build"), ("Create profile from connection Postgres", nil),
     ("Invoke dbt with `python x.py`", nil), ("", nil), ("`", nil), ("``", nil),
-  ])
+  ]
+  @Test(arguments: theCommandIsReadFromTheNameCases)
   func theCommandIsReadFromTheName(_ name: String, _ expected: String?) {
     #expect(StepCommand.name(ofStep: name) == expected)
   }

@@ -13,7 +13,7 @@ import Testing
     return StepPlan(step: step, runIsOver: runIsOver)
   }
 
-  @Test(arguments: [
+  private static let theCommandSaysWhichArtifactHasTheOutcomeCases: [(String?, ArtifactName?)] = [
     ("Invoke dbt with `dbt build --select models/x.sql`", ArtifactName.runResults),
     ("Invoke dbt with `dbt run`", .runResults), ("Invoke dbt with `dbt test`", .runResults),
     ("Invoke dbt with `dbt seed`", .runResults), ("Invoke dbt with `dbt snapshot`", .runResults),
@@ -25,7 +25,8 @@ import Testing
     ("Invoke dbt with `dbt list`", nil), ("Invoke dbt with `dbt ls`", nil), ("Invoke dbt with `dbt parse`", nil),
     ("Invoke dbt with `dbt deps`", nil), ("Invoke dbt with `dbt clean`", nil), ("Clone git repository", nil),
     ("Create profile from connection Postgres", nil),
-  ])
+  ]
+  @Test(arguments: theCommandSaysWhichArtifactHasTheOutcomeCases)
   func theCommandSaysWhichArtifactHasTheOutcome(_ name: String?, _ expected: ArtifactName?) {
     #expect(plan(name).first == expected)
     #expect(!plan(name).isOpen)
@@ -54,8 +55,9 @@ import Testing
     step.status = "success"
     StepPlan(step: step, runIsOver: true).begin(&step)
     #expect(step.command == "build")
-    #expect([step.runResults, step.manifest, step.sources, step.catalog]
-      == [.pending, .pending, .notApplicable, .notApplicable])
+    #expect(
+      [step.runResults, step.manifest, step.sources, step.catalog]
+        == [.pending, .pending, .notApplicable, .notApplicable])
 
     step = DbtStep(index: 5, name: "Invoke dbt with `dbt source freshness`")
     step.status = "error"

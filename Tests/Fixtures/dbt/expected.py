@@ -76,7 +76,7 @@ def row(result, node):
         "relation": relation(node),
         "started_at": min((time(t["started_at"]) for t in timing), default=None),
         "completed_at": max((time(t["completed_at"]) for t in timing), default=None),
-        "execution_time": result["execution_time"],
+        "execution_time": float(result["execution_time"]),
         "thread": result["thread_id"],
         "rows_affected": None if rows is None or rows < 0 else rows,
         "failures": result["failures"],
@@ -104,7 +104,7 @@ def main():
         age = source.get("max_loaded_at_time_ago_in_s")
         print(json.dumps([
             source["unique_id"], source["status"], time(source.get("max_loaded_at")),
-            time(source.get("snapshotted_at")), text(age), source.get("error"),
+            time(source.get("snapshotted_at")), None if age is None else text(float(age)), source.get("error"),
         ]))
 
 
