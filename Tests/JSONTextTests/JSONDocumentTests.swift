@@ -6,7 +6,7 @@ import Testing
   /// A file that is gone after `body`.
   @discardableResult
   private func withFile<R>(_ bytes: [UInt8], _ body: (String) throws -> R) throws -> R {
-    var template = Array("/tmp/json-document-XXXXXX".utf8CString)
+    var template = Array((P_tmpdir + "/json-document-XXXXXX").utf8CString)
     let descriptor = mkstemp(&template)
     try #require(descriptor >= 0)
     let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
