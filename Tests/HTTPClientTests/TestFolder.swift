@@ -5,7 +5,7 @@ final class TestFolder: Sendable {
   let path: String
 
   init() {
-    var template = Array("/tmp/http-client-XXXXXX".utf8CString)
+    var template = Array((P_tmpdir + "/http-client-XXXXXX").utf8CString)
     precondition(mkdtemp(&template) != nil, "no folder could be made")
     path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }

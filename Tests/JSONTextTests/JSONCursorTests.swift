@@ -57,26 +57,6 @@ import Testing
     #expect(nulls.firstIndex(of: true) == 7 && nulls.count { $0 } == 1)
   }
 
-  @Test(arguments: [
-    ("-9223372036854775808", Int64.min), ("9223372036854775807", Int64.max), ("-0", 0), ("9007199254740992.0", 1 << 53),
-    ("70471883265340", 70_471_883_265_340),
-  ])
-  func wholeNumbersOf64BitsAreExact(text: String, value: Int64) throws {
-    #expect(try document(text).read { try $0.optionalInteger() } == value)
-    #expect(try JSONValue(parsing: text).integerValue == value)
-  }
-
-  @Test func keysAreComparedByWhatTheyMean() throws {
-    var matches: [String] = []
-    try document(#"{"nod":0,"nodes":1,"nodesX":2,"\u006eodes":3,"n\\odes":4,"":5}"#).read { root in
-      try root.object { key, value in
-        if key == "nodes" { matches.append(try value.rawText()) }
-        if key == "" { matches.append("empty") }
-      }
-    }
-    #expect(matches == ["1", "3", "empty"])
-  }
-
   @Test func theRawTextIsWhatStandsThere() throws {
     var texts: [String] = []
     try document("[ { \"a\" : [ 1 , 2 ] } , \"x\\u0041\" , -1.50 ,null , [] ]").read { root in
@@ -126,45 +106,6 @@ import Testing
     }
     #expect(read == ["a", "six", "e"])
     #expect(failed == ["b", "c", "d"])
-  }
-
-  @Test func stringsThatAreNotTextAreKeptReversibly() throws {
-    let bytes: [UInt8] =
-      Array("[\"a".utf8) + [0xFF, 0xC3] + Array("\",\"é\",\"\\udcff\",\"\\\\".utf8) + [0xE9] + Array("\"]".utf8)
-    var texts: [String] = []
-    try JSONDocument(bytes: bytes, source: "latin").read { root in try root.array { texts.append(try $0.string()) } }
-    #expect(texts.count == 4)
-    #expect(texts[0].losslessBytes == [0x61, 0xFF, 0xC3])
-    #expect(texts[1] == "é")
-    #expect(texts[2].losslessBytes == [0xED, 0xB3, 0xBF])
-    #expect(texts[3].losslessBytes == [0x5C, 0xE9])
-  }
-
-  @Test func keysThatAreNotTextAreKeptReversibly() throws {
-    let bytes: [UInt8] = Array("{\"a".utf8) + [0xE9] + Array("\":1}".utf8)
-    var keys: [String] = []
-    try JSONDocument(bytes: bytes, source: "latin").read { root in try root.object { key, _ in keys.append(key.string) }
-    }
-    #expect(keys.map(\.losslessBytes) == [[0x61, 0xE9]])
-  }
-
-  @Test(arguments: [1, 63, 64, 65, 127, 128, 129, 1024])
-  func bracketsAreMatchedAtEveryDepthOfASkippedValue(depth: Int) throws {
-    var random = SeededRandom(seed: UInt64(depth))
-    let braces = (0..<depth).map { _ in Bool.random(using: &random) }
-    let opening = braces.map { $0 ? "{\"a\":" : "[" }.joined()
-    let closing = braces.reversed().map { $0 ? "}" : "]" }
-    try document(opening + "1" + closing.joined()).read { _ in }
-    for wrong in Set([0, depth / 2, depth - 1]) {
-      var broken = closing
-      broken[wrong] = broken[wrong] == "}" ? "]" : "}"
-      #expect(throws: JSONError.self) { try document(opening + "1" + broken.joined()).read { _ in } }
-    }
-  }
-
-  @Test func aSkippedValueThatIsTooDeepIsAnError() {
-    let error = #expect(throws: JSONError.self) { try document(String(repeating: "[", count: 2000)).read { _ in } }
-    #expect(error?.kind == .tooDeep)
   }
 
   @Test func aDocumentCutAtAnyByteIsAnErrorHoweverItIsRead() throws {

@@ -6,7 +6,7 @@ import Testing
   /// A file that is gone after `body`.
   @discardableResult
   private func withFile<R>(_ bytes: [UInt8], _ body: (String) throws -> R) throws -> R {
-    var template = Array("/tmp/json-document-XXXXXX".utf8CString)
+    var template = Array((P_tmpdir + "/json-document-XXXXXX").utf8CString)
     let descriptor = mkstemp(&template)
     try #require(descriptor >= 0)
     let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
@@ -36,6 +36,26 @@ import Testing
     }
     try withFile(Array("\"".utf8) + Array(repeating: 0x61, count: size - 1)) { path in
       #expect(throws: JSONError.self) { try JSONDocument(mappingFile: path).read { try $0.string() } }
+    }
+  }
+
+  @Test func noByteBehindTheDocumentIsTouched() throws {
+    let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+    let memory = mmap(nil, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    let start = try #require(memory != MAP_FAILED ? memory : nil)
+    defer { munmap(start, 2 * page) }
+    // The second page may not be read: a look at it ends the process.
+    try #require(mprotect(start + page, page, PROT_NONE) == 0)
+    for text in [
+      "1", "-1.5e3", "null", "\"\"", "\"\\n\"", "[[],{\"a\":\"é\"}]", "\"", "[", "\"\\", "\"\\u12", "tru", "-",
+    ] {
+      for padding in [0, 1, 62, 63, 64, 65] {
+        let bytes = Array((String(repeating: " ", count: padding) + text).utf8)
+        let place = UnsafeMutableRawBufferPointer(start: start + page - bytes.count, count: bytes.count)
+        place.copyBytes(from: bytes)
+        let document = UnsafeBufferPointer(place.bindMemory(to: UInt8.self))
+        #expect((try? JSONValue(parsing: document)) == (try? JSONValue(parsing: bytes)))
+      }
     }
   }
 
