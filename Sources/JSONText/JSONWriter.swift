@@ -74,7 +74,7 @@ public struct JSONWriter: Sendable {
   /// NaN and the infinities, which JSON does not have, become null.
   public mutating func double(_ value: Double) {
     guard value.isFinite else { return null() }
-    if value == value.rounded(), abs(value) < 1e15 {
+    if value == value.rounded(), abs(value) < 0x1p54 {  // beyond it `description` has an exponent, no fraction
       literal(value == 0 ? "0" : String(Int64(value)))
     } else {
       literal(value.description)

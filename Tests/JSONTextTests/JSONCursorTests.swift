@@ -129,7 +129,8 @@ import Testing
   }
 
   @Test func stringsThatAreNotTextAreKeptReversibly() throws {
-    let bytes: [UInt8] = Array("[\"a".utf8) + [0xFF, 0xC3] + Array("\",\"é\",\"\\udcff\",\"\\\\".utf8) + [0xE9] + Array("\"]".utf8)
+    let bytes: [UInt8] =
+      Array("[\"a".utf8) + [0xFF, 0xC3] + Array("\",\"é\",\"\\udcff\",\"\\\\".utf8) + [0xE9] + Array("\"]".utf8)
     var texts: [String] = []
     try JSONDocument(bytes: bytes, source: "latin").read { root in try root.array { texts.append(try $0.string()) } }
     #expect(texts.count == 4)
@@ -142,7 +143,8 @@ import Testing
   @Test func keysThatAreNotTextAreKeptReversibly() throws {
     let bytes: [UInt8] = Array("{\"a".utf8) + [0xE9] + Array("\":1}".utf8)
     var keys: [String] = []
-    try JSONDocument(bytes: bytes, source: "latin").read { root in try root.object { key, _ in keys.append(key.string) } }
+    try JSONDocument(bytes: bytes, source: "latin").read { root in try root.object { key, _ in keys.append(key.string) }
+    }
     #expect(keys.map(\.losslessBytes) == [[0x61, 0xE9]])
   }
 

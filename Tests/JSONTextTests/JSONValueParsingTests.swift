@@ -7,7 +7,8 @@ import Testing
     ("null", .null), (" true ", .bool(true)), ("false\n", .bool(false)),
     ("0", .number("0")), ("-0", .number("-0")), ("-0.0e-00", .number("-0.0e-00")), ("1E+2", .number("1E+2")),
     ("123456789012345678901234567890", .number("123456789012345678901234567890")),
-    ("1e400", .number("1e400")), ("0.1000000000000000055511151231257827", .number("0.1000000000000000055511151231257827")),
+    ("1e400", .number("1e400")),
+    ("0.1000000000000000055511151231257827", .number("0.1000000000000000055511151231257827")),
     ("NaN", .number("NaN")), ("[Infinity,-Infinity]", .array([.number("Infinity"), .number("-Infinity")])),
     ("\"\"", .string("")), ("\"a\\\"\\\\\\/\\b\\f\\n\\r\\tz\"", .string("a\"\\/\u{8}\u{c}\n\r\tz")),
     ("\"\\u0041\\u00e9\\u20AC\\ud83d\\ude00\"", .string("Aé€😀")), ("\"\\u0000\"", .string("\0")),
@@ -37,17 +38,20 @@ import Testing
     ("fals", .malformed, 0), ("nan", .malformed, 0), ("NaNa", .malformed, 0), ("Inf", .malformed, 0),
     ("undefined", .malformed, 0), ("'a'", .malformed, 0), ("a", .malformed, 0), ("# c", .malformed, 0),
     ("01", .malformed, 0), ("-", .malformed, 0), ("+1", .malformed, 0), (".5", .malformed, 0), ("1.", .malformed, 0),
-    ("1e", .malformed, 0), ("1e+", .malformed, 0), ("0x1", .malformed, 0), ("--1", .malformed, 0), ("1_0", .malformed, 0),
+    ("1e", .malformed, 0), ("1e+", .malformed, 0), ("0x1", .malformed, 0), ("--1", .malformed, 0),
+    ("1_0", .malformed, 0),
     ("1\"a\"", .malformed, 0), ("1 2", .malformed, 2), ("{} {}", .malformed, 3), ("null,", .malformed, 4),
     ("\"a\"b", .malformed, 3), ("[1]]", .malformed, 3), ("{}}", .malformed, 2),
-    ("[", .truncated, 1), ("{", .truncated, 1), ("[1", .truncated, 2), ("[1,", .truncated, 3), ("{\"a\"", .truncated, 4),
+    ("[", .truncated, 1), ("{", .truncated, 1), ("[1", .truncated, 2), ("[1,", .truncated, 3),
+    ("{\"a\"", .truncated, 4),
     ("{\"a\":", .truncated, 5), ("{\"a\":1", .truncated, 6), ("{\"a\":1,", .truncated, 7), ("\"abc", .truncated, 0),
     ("[\"abc\\\"]", .truncated, 1), ("\"", .truncated, 0),
     ("[1,]", .malformed, 3), ("[,1]", .malformed, 1), ("[1 2]", .malformed, 3), ("[1:2]", .malformed, 2),
     ("[1}", .malformed, 2), ("{\"a\":1]", .malformed, 6), ("{\"a\" 1}", .malformed, 5), ("{\"a\",1}", .malformed, 4),
     ("{1:2}", .malformed, 1), ("{a:1}", .malformed, 1), ("{\"a\":1,}", .malformed, 7), ("{,}", .malformed, 1),
     ("{\"a\":}", .malformed, 5), ("{\"a\":1 \"b\":2}", .malformed, 7), ("]", .malformed, 0), (":", .malformed, 0),
-    ("\"\\x\"", .malformed, 1), ("\"a\\u12g4\"", .malformed, 2), ("\"\\u12\"", .malformed, 1), ("\"\\U0041\"", .malformed, 1),
+    ("\"\\x\"", .malformed, 1), ("\"a\\u12g4\"", .malformed, 2), ("\"\\u12\"", .malformed, 1),
+    ("\"\\U0041\"", .malformed, 1),
     ("[\"a\u{1}\"]", .malformed, 3), ("\"a\nb\"", .malformed, 2), ("{\"a\tb\":1}", .malformed, 3),
     ("\"a\\ud800\"", .text, 2), ("\"\\udc00\"", .text, 1), ("\"\\ud800\\u0041\"", .text, 1),
     ("\"\\ud800\\ud800\"", .text, 1), ("{\"\\ud800\":1}", .text, 2), ("[\"\\ud83d\\n\"]", .text, 2),
@@ -67,7 +71,8 @@ import Testing
 
   static let invalidUTF8: [(bytes: [UInt8], offset: Int)] = [
     ([0x22, 0x80, 0x22], 1), ([0x22, 0xC3, 0x22], 1), ([0x22, 0x61, 0xC0, 0xAF, 0x22], 2),
-    ([0x22, 0xED, 0xA0, 0x80, 0x22], 1), ([0x22, 0xF4, 0x90, 0x80, 0x80, 0x22], 1), ([0x22, 0xC3, 0xA9, 0xFF, 0x22], 3),
+    ([0x22, 0xED, 0xA0, 0x80, 0x22], 1), ([0x22, 0xF4, 0x90, 0x80, 0x80, 0x22], 1),
+    ([0x22, 0xC3, 0xA9, 0xFF, 0x22], 3),
     ([0xEF, 0xBB, 0xBF, 0x22, 0xFE, 0x22], 4), ([0x22, 0xE2, 0x82, 0x22], 1), ([0x22, 0xF0, 0x9F, 0x98, 0x22], 1),
     ([0x31, 0xFF], 1),
   ]
@@ -124,7 +129,8 @@ import Testing
     print("mutation seed \(seed)")
     var random = SeededRandom(seed: seed)
     let sample = Array(
-      #"{"metadata":{"v":"1.9\u00e9\ud83d\ude00"},"nodes":{"model.a":{"n":[1,-2.5e-3,true,false,null,"\"\\"]}},"x":{}} "#.utf8)
+      #"{"metadata":{"v":"1.9\u00e9\ud83d\ude00"},"nodes":{"model.a":{"n":[1,-2.5e-3,true,false,null,"\"\\"]}},"x":{}} "#
+        .utf8)
     let interesting = Array("{}[]:,\"\\ \n0-9eE.tfnuNI".utf8) + [0, 0x1F, 0x7F, 0x80, 0xC3, 0xEF, 0xFF]
     var accepted = 0
     for _ in 0..<100_000 {

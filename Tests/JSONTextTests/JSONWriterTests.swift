@@ -21,8 +21,8 @@ import Testing
   }
 
   @Test(arguments: [
-    (0.0, "0"), (-0.0, "0"), (120.0, "120"), (0.1, "0.1"), (1e15, "1e+15"), (-2.5, "-2.5"), (.nan, "null"),
-    (.infinity, "null"), (5e-324, "5e-324"),
+    (0.0, "0"), (-0.0, "0"), (120.0, "120"), (0.1, "0.1"), (1e16, "10000000000000000"), (-1e17, "-1e+17"),
+    (-2.5, "-2.5"), (.nan, "null"), (.infinity, "null"), (.leastNonzeroMagnitude, "5e-324"),
   ])
   func doublesAreTheShortestTextThatReadsBackTheSame(value: Double, text: String) {
     var writer = JSONWriter()
