@@ -219,7 +219,7 @@ import Testing
     let batch = try await reader.history(HistoryRequest(), schema: try await reader.probe())
     let dag = try #require(batch.dags.first { $0.dagID == "dbt_sched" })
     #expect(dag.owners == ["finance-data", "airflow"])
-    #expect(dag.tags == ["a", "z"])
+    #expect(dag.tags == ["a", "dbt", "z"])
     #expect(dag.schedule == "1:00:00")
     #expect(dag.description == "d")
     #expect(dag.fileloc == "/opt/airflow/dags/dbt_lab.py")

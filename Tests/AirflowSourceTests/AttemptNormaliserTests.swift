@@ -170,10 +170,6 @@ import Testing
     var vanished: [String] = []
   }
 
-  private struct TaskInstances {
-    var rows: [[String]: [String: JSONValue]] = [:]
-  }
-
   private static func watch(_ version: String) async throws -> Watch {
     let text = try await AirflowDatabase.gunzipped("airflow/transitions/\(version).ndjson.gz")
     let normaliser = AttemptNormaliser(numbering: version.hasPrefix("2.6") ? .whenStarted : .whenScheduled)
@@ -216,6 +212,16 @@ import Testing
         run = "\(dag)/\(id)"
       } else if let dag = change["dag_id"]?.stringValue, let id = change["run_id"]?.stringValue {
         run = "\(dag)/\(id)"
+      } else if let owner = change["ti_id"]?.stringValue,
+        let found = live.first(where: { $0.value.values.contains { $0["id"]?.stringValue == owner } }),
+        let row = found.value.values.first(where: { $0["id"]?.stringValue == owner }),
+        let start = change["start_date"]?.stringValue.flatMap({ Instant($0) })
+      {
+        let shown = taskInstance(row)
+        let attempt = AttemptKey(taskID: shown.taskID, mapIndex: shown.mapIndex, tryNumber: shown.tryNumber ?? 0)
+        pokes[found.key, default: [:]][attempt] = min(start, pokes[found.key]?[attempt] ?? start)
+        touched.insert(found.key)
+        continue
       } else {
         continue
       }
@@ -230,7 +236,11 @@ import Testing
         }
         continue
       }
-      apply(op, key, change, to: table == "task_instance" ? &live[run, default: [:]] : &history[run, default: [:]])
+      if table == "task_instance" {
+        apply(op, key, change, to: &live[run, default: [:]])
+      } else {
+        apply(op, key, change, to: &history[run, default: [:]])
+      }
     }
     look()
     return watch

@@ -108,7 +108,7 @@ import Testing
         continue
       }
     }
-    #expect(Pickle.value([0x80, 2] + Array("cos\nsystem\n.".utf8)) == .opaque(kind: "pickle of os.system", bytes: 13))
+    #expect(Pickle.value([0x80, 2] + Array("cos\nsystem\n.".utf8)) == .opaque(kind: "pickle of os.system", bytes: 14))
   }
 
   @Test func sharedValuesUnfoldOnlySoFar() {
