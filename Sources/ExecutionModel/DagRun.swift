@@ -16,6 +16,12 @@ public struct DagRunKey: Hashable, Sendable, CustomStringConvertible {
     self.runID = runID
   }
 
+  // Swift compares text by canonical equivalence, Airflow's database by bytes.
+  public static func == (left: DagRunKey, right: DagRunKey) -> Bool {
+    left.runID.hasSameBytes(as: right.runID) && left.dagID.hasSameBytes(as: right.dagID)
+      && left.instance == right.instance
+  }
+
   /// The record's key: `instance/dag_id/run_id`. Everything after the second slash is the run_id.
   public var description: String { "\(instance)/\(dagID)/\(runID)" }
 }

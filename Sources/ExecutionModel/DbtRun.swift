@@ -19,11 +19,13 @@ public enum DbtRunKey: Hashable, Sendable, CustomStringConvertible {
       let run = Int64(parts[3])
     {
       self = .cloud(host: parts[1], accountID: account, runID: run)
-    } else if parts.count >= 3, parts[0] == "core", !parts[1].isEmpty, !parts[2].isEmpty {
+    } else if parts.count >= 3, parts[0] == "core", !parts[1].isEmpty, parts.dropFirst(2) != [""] {
       self = .core(name: parts[1], invocationID: parts[2...].joined(separator: "/"))
     } else {
       return nil
     }
+    // One key, one text: no `+1` or `01`.
+    if description != text { return nil }
   }
 }
 

@@ -10,13 +10,18 @@ public struct Instant: Hashable, Comparable, Sendable {
 
   public static func < (left: Instant, right: Instant) -> Bool { left.microseconds < right.microseconds }
 
-  /// The instant `seconds` later (earlier when negative).
+  /// The instant `seconds` later (earlier when negative), or the last (first) one there is.
   public func advanced(bySeconds seconds: Int64) -> Instant {
-    Instant(microseconds: microseconds + seconds * 1_000_000)
+    let (distance, isFar) = seconds.multipliedReportingOverflow(by: 1_000_000)
+    let (sum, isBeyond) = microseconds.addingReportingOverflow(distance)
+    return Instant(microseconds: isFar || isBeyond ? (seconds < 0 ? .min : .max) : sum)
   }
 
   /// Seconds from `earlier` to this instant.
-  public func seconds(since earlier: Instant) -> Double { Double(microseconds - earlier.microseconds) / 1e6 }
+  public func seconds(since earlier: Instant) -> Double {
+    let (distance, isFar) = microseconds.subtractingReportingOverflow(earlier.microseconds)
+    return (isFar ? Double(microseconds) - Double(earlier.microseconds) : Double(distance)) / 1e6
+  }
 }
 
 // MARK: - Writing
@@ -48,7 +53,8 @@ extension Instant {
   // Howard Hinnant's civil-from-days, proleptic Gregorian.
   private var civil: Civil {
     let day = microseconds.flooredDivision(by: 86_400_000_000)
-    let rest = microseconds - day * 86_400_000_000
+    let remainder = microseconds % 86_400_000_000
+    let rest = remainder < 0 ? remainder + 86_400_000_000 : remainder
     let z = day + 719_468
     let era = z.flooredDivision(by: 146_097)
     let dayOfEra = z - era * 146_097
@@ -87,7 +93,8 @@ extension Instant {
       let day = reader.number(2), reader.skip("T") || reader.skip(" ") || reader.skip("t"), let hour = reader.number(2),
       reader.skip(":"), let minute = reader.number(2), reader.skip(":"), let second = reader.number(2)
     else { return nil }
-    guard (1...12).contains(month), (1...31).contains(day), hour < 24, minute < 60, second <= 60 else { return nil }
+    guard (1...12).contains(month), 1 <= day, day <= Self.days(of: month, year), hour < 24, minute < 60, second <= 60
+    else { return nil }
     var fraction: Int64 = 0
     if reader.skip(".") {
       guard let digits = reader.fraction() else { return nil }
@@ -97,12 +104,12 @@ extension Instant {
     if !reader.atEnd, !(reader.skip("Z") || reader.skip("z")) {
       let negative = reader.skip("-")
       guard negative || reader.skip("+"), let hours = reader.number(2) else { return nil }
-      _ = reader.skip(":")
       var minutes: Int64 = 0
-      if !reader.atEnd {
+      if reader.skip(":") || !reader.atEnd {
         guard let read = reader.number(2) else { return nil }
         minutes = read
       }
+      guard hours < 24, minutes < 60 else { return nil }
       offset = (hours * 3600 + minutes * 60) * (negative ? -1 : 1)
     }
     guard reader.atEnd else { return nil }
@@ -114,11 +121,13 @@ extension Instant {
     let days = era * 146_097 + dayOfEra - 719_468
     let seconds = days * 86_400 + hour * 3600 + minute * 60 + second - offset
     self.init(microseconds: seconds * 1_000_000 + fraction)
-    // A day such as 02-30 rolls over into March: what was read must be what is written.
-    if offset == 0, second < 60, day > 28,
-      !rfc3339.utf8.starts(with: reader.bytes[..<8]) || Int64(date.suffix(2)) != day
-    {
-      return nil
+  }
+
+  private static func days(of month: Int64, _ year: Int64) -> Int64 {
+    switch month {
+    case 2: year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28
+    case 4, 6, 9, 11: 30
+    default: 31
     }
   }
 

@@ -12,12 +12,21 @@ public struct AttemptKey: Hashable, Sendable {
     self.mapIndex = mapIndex
     self.tryNumber = tryNumber
   }
+
+  // Swift compares text by canonical equivalence, Airflow's database by bytes.
+  public static func == (left: AttemptKey, right: AttemptKey) -> Bool {
+    left.mapIndex == right.mapIndex && left.tryNumber == right.tryNumber
+      && left.taskID.hasSameBytes(as: right.taskID)
+  }
 }
 
 extension AttemptKey: Comparable {
-  /// By task, map index and try; the order of attempts in a record is by start instead.
+  /// By task (its bytes), map index and try; the order of attempts in a record is by start instead.
   public static func < (left: AttemptKey, right: AttemptKey) -> Bool {
-    (left.taskID, left.mapIndex, left.tryNumber) < (right.taskID, right.mapIndex, right.tryNumber)
+    if left.taskID.hasSameBytes(as: right.taskID) {
+      return (left.mapIndex, left.tryNumber) < (right.mapIndex, right.tryNumber)
+    }
+    return left.taskID.utf8.lexicographicallyPrecedes(right.taskID.utf8)
   }
 }
 

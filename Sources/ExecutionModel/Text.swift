@@ -6,7 +6,19 @@ extension String {
   /// A byte that is part of no valid sequence becomes U+FFFD followed by its two upper-case hex digits (`80`…`FF`).
   /// A genuine U+FFFD that two hex digits happen to follow becomes U+FFFD `00`. All other text is left alone.
   public init(lossless bytes: some Collection<UInt8>) {
-    if let text = String(validating: bytes, as: UTF8.self), !text.unicodeScalars.contains("\u{FFFD}") {
+    if let text = bytes.withContiguousStorageIfAvailable({ String(lossless: UnsafeRawBufferPointer($0)) }) {
+      self = text
+    } else {
+      self = Array(bytes).withUnsafeBytes { String(lossless: $0) }
+    }
+  }
+
+  /// As ``init(lossless:)`` for a collection, without its cost: every text column of every row passes here.
+  public init(lossless bytes: UnsafeRawBufferPointer) {
+    // 0xEF begins U+FFFD and is rare elsewhere.
+    if let text = String(validating: bytes, as: UTF8.self),
+      !bytes.contains(0xEF) || !text.unicodeScalars.contains("\u{FFFD}")
+    {
       self = text
       return
     }
@@ -25,8 +37,14 @@ extension String {
     self = String(scalars)
   }
 
+  /// Whether both are written with the same bytes. `==` also holds for other spellings of the same characters (é as one
+  /// scalar or as two), which are different identifiers to a database.
+  public func hasSameBytes(as other: String) -> Bool { self == other && utf8.elementsEqual(other.utf8) }
+
   /// The bytes that ``init(lossless:)`` was given.
   public var losslessBytes: [UInt8] {
+    // 0xEF begins U+FFFD; without one nothing is escaped.
+    if !utf8.contains(0xEF) { return Array(utf8) }
     var bytes: [UInt8] = []
     bytes.reserveCapacity(utf8.count)
     let scalars = Array(unicodeScalars)

@@ -65,7 +65,9 @@ public actor PostgresConnection {
   private func interruptible<R: Sendable>(_ seconds: Double, _ work: (Operation) throws -> R) async throws -> R {
     let operation = Operation(seconds: seconds, wakeUp: wakeUp)
     return try await withTaskCancellationHandler {
-      try work(operation)
+      // Only a closure that captures the actor runs on it: without this line the work would block the cooperative pool.
+      assertIsolated()
+      return try work(operation)
     } onCancel: {
       operation.cancel()
     }
