@@ -10,6 +10,9 @@ import Synchronization
 ///   operators set them for whole services; requests to the machine itself (`localhost`, 127.0.0.0/8, `::1`) never go
 ///   through a proxy. No `.netrc` is read, no cookies are kept.
 /// - `gzip`, `deflate`, and `br` and `zstd` where the system's libcurl has them, are asked for and undone.
+/// - A body that ends early is an error where HTTP tells its length, which nearly every server does. What cannot be
+///   told: a body whose end is the end of the connection, and a compressed one that was cut before it was sent with the
+///   length of the rest. Whoever reads the body as JSON finds out.
 public actor HTTPLane {
   private let executor: ThreadExecutor
   private let handles = CurlHandles()

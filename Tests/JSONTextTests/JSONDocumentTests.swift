@@ -39,6 +39,26 @@ import Testing
     }
   }
 
+  @Test func noByteBehindTheDocumentIsTouched() throws {
+    let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+    let memory = mmap(nil, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    let start = try #require(memory != MAP_FAILED ? memory : nil)
+    defer { munmap(start, 2 * page) }
+    // The second page may not be read: a look at it ends the process.
+    try #require(mprotect(start + page, page, PROT_NONE) == 0)
+    for text in [
+      "1", "-1.5e3", "null", "\"\"", "\"\\n\"", "[[],{\"a\":\"é\"}]", "\"", "[", "\"\\", "\"\\u12", "tru", "-",
+    ] {
+      for padding in [0, 1, 62, 63, 64, 65] {
+        let bytes = Array((String(repeating: " ", count: padding) + text).utf8)
+        let place = UnsafeMutableRawBufferPointer(start: start + page - bytes.count, count: bytes.count)
+        place.copyBytes(from: bytes)
+        let document = UnsafeBufferPointer(place.bindMemory(to: UInt8.self))
+        #expect((try? JSONValue(parsing: document)) == (try? JSONValue(parsing: bytes)))
+      }
+    }
+  }
+
   @Test func anEmptyFileIsATruncatedDocument() throws {
     try withFile([]) { path in
       for document in [try JSONDocument(mappingFile: path), try JSONDocument(readingFile: path)] {
