@@ -30,9 +30,11 @@ enum DagRows {
 
   /// `dag.owners` is the distinct owners of the DAG's tasks, joined with ", ".
   private static func owners(_ text: String?) -> [String] {
-    (text ?? "").split(separator: ",").map { owner in
-      let trimmed = owner.drop { $0 == " " }
-      return String(trimmed.prefix(trimmed.count - trimmed.reversed().prefix { $0 == " " }.count))
-    }.filter { !$0.isEmpty }
+    (text ?? "").split(separator: ",").compactMap { owner in
+      guard let first = owner.firstIndex(where: { $0 != " " }), let last = owner.lastIndex(where: { $0 != " " }) else {
+        return nil
+      }
+      return String(owner[first...last])
+    }
   }
 }

@@ -21,7 +21,8 @@ struct Grants {
       name.first.map { ("a"..."z").contains($0) || $0 == "_" } ?? false
       && name.allSatisfy { ("a"..."z").contains($0) || ("0"..."9").contains($0) || $0 == "_" }
       && !reserved.contains(name)
-    return isPlain ? name : "\"" + name.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
+    return isPlain
+      ? name : "\"" + name.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
   }
 
   // Reserved words that are likely names of a role, schema or database.

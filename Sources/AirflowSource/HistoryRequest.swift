@@ -33,6 +33,8 @@ public struct HistoryBatch: Hashable, Sendable {
   public var remaining: Int?
   /// The DAGs of the runs that were read.
   public var dags: [Dag] = []
+  /// When and where this was read.
   public var moment: ReadMoment
+  /// How many rows were read.
   public var rowCounts = RowCounts()
 }

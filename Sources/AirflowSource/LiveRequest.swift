@@ -53,7 +53,9 @@ public struct LiveBatch: Hashable, Sendable {
   public var resumeAfter: Int64?
   /// The DAGs of the runs that were read.
   public var dags: [Dag] = []
+  /// When and where this was read.
   public var moment: ReadMoment
+  /// How many rows were read.
   public var rowCounts = RowCounts()
 
   /// Whether the limits left some runs for the next call.

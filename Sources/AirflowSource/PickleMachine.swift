@@ -145,7 +145,9 @@ struct PickleMachine {
     }
     if let known = Pickle.Name(module: module, name: name) { return push(.name(known)) }
     let full = "\(module).\(name)"
-    let isPlain = full.unicodeScalars.allSatisfy { $0.properties.isAlphabetic || "0123456789._".unicodeScalars.contains($0) }
+    let isPlain = full.unicodeScalars.allSatisfy {
+      $0.properties.isAlphabetic || "0123456789._".unicodeScalars.contains($0)
+    }
     throw .object(isPlain && full.utf8.count <= 100 ? full : "")
   }
 

@@ -23,12 +23,17 @@ public struct ReadMoment: Hashable, Sendable {
 
 /// How many rows a read took out of each table.
 public struct RowCounts: Hashable, Sendable {
+  /// Of `dag_run`.
   public var dagRuns = 0
+  /// Of `task_instance`.
   public var taskInstances = 0
+  /// Of `task_instance_history`.
   public var taskInstanceHistory = 0
+  /// Of `xcom`, those of which only the size was read included.
   public var xcoms = 0
   /// XComs of which only the size was read.
   public var xcomsTooLarge = 0
+  /// Of `rendered_task_instance_fields`, without those that are too large.
   public var renderedFields = 0
   /// Rendered fields that were left out because they are too large.
   public var renderedFieldsTooLarge = 0

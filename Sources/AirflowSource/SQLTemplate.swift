@@ -14,7 +14,9 @@ struct SQLTemplate {
     for (number, line) in text.split(separator: "\n").enumerated() {
       if line.hasPrefix("--") {
         if number == 0 { lines.append(String(line)) }
-      } else if let kept = Self.kept(line, schema) { lines.append(Self.filled(kept, schema)) }
+      } else if let kept = Self.kept(line, schema) {
+        lines.append(Self.filled(kept, schema))
+      }
     }
     return lines.joined(separator: "\n")
   }

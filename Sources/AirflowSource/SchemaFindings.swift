@@ -125,10 +125,12 @@ struct SchemaFindings {
     if let head = alembicHead {
       if AirflowVersion.name(ofHead: head) == nil {
         warnings.append(
-          "the schema revision \(head) is not one that was tested; it has every column that is needed and is read by those")
+          "the schema revision \(head) is not one that was tested; it has every column that is needed and is read by those"
+        )
       }
     } else {
-      warnings.append("alembic_version is missing or empty: the Airflow version is not known; columns decide how to read")
+      warnings.append(
+        "alembic_version is missing or empty: the Airflow version is not known; columns decide how to read")
     }
     if isSuperuser {
       warnings.append(
