@@ -74,7 +74,8 @@ let package = Package(
     .executableTarget(
       name: "airflow-syncer",
       dependencies: [
-        "CommandLine", "Configuration", "Engine", "Ledger", "Records", "ExecutionModel", "JSONText", "Platform", "Telemetry",
+        "CommandLine", "Configuration", "Engine", "Ledger", "Records", "ExecutionModel", "JSONText", "Platform",
+        "Telemetry",
       ],
       swiftSettings: swift),
 

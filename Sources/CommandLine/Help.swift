@@ -13,6 +13,9 @@ extension CommandTable {
     var text = "Usage: \(([program] + path).joined(separator: " ")) COMMAND [OPTION…]\n"
     if path.isEmpty { text += "\n" + wrapped(summary, indent: 0, width) }
     text += "\nCommands:\n" + columnsOf(listed.map { ($0.name, $0.summary) }, width)
+    if let first = path.first, let fallback = groupDefaults[first] {
+      text += "\n" + wrapped("`\(program) \(first)` alone is `\(program) \(first) \(fallback)`.", indent: 0, width)
+    }
     text += "\nOptions of every command:\n" + columnsOf(globalOptions.map(row), width)
     if path.isEmpty {
       text += "\nExit status:\n" + columnsOf(ExitCode.allCases.map { (String($0.rawValue), $0.meaning) }, width)

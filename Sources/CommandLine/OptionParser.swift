@@ -45,6 +45,7 @@ private struct OptionParser {
   private var arguments: [String] = []
   private var values: [CommandOption: [String]] = [:]
   private var onlyArguments = false
+  private var isGroupDefault = false
 
   init(table: CommandTable, words: [String]) {
     self.table = table
@@ -74,7 +75,7 @@ private struct OptionParser {
         try shortOptions(word, command)
       }
     }
-    if values[.help] != nil { return .help(path: path) }
+    if values[.help] != nil { return .help(path: isGroupDefault ? [path[0]] : path) }
     guard let command else { return .help(path: []) }
     if command.path == ["help"] { return .help(path: try helpPath(arguments)) }
     try checkArguments(command)
@@ -120,6 +121,7 @@ private struct OptionParser {
           + "expected \(second.map { "\(first) \($0)" }.joined(separator: " or "))")
     } else if let fallback = table.groupDefaults[first] {
       path.append(fallback)
+      isGroupDefault = true
     } else if !words.contains("-h"), !words.contains("--help") {
       throw usage("expected \(second.map { "\(first) \($0)" }.joined(separator: " or "))")
     }

@@ -19,11 +19,11 @@ struct ConfigurationExample {
 
   init(keys: Keys) {
     self.keys = keys
-    comment("Configuration of airflow-syncer. Check it with `airflow-syncer validate`.", indent: 0)
-    comment("Lines that begin with # and a letter show a default, or an example of an optional key.", indent: 0)
+    comment("Configuration of airflow-syncer. Check it with `airflow-syncer validate`.", lead: "")
+    comment("`#key: value` shows a default, or an example of a key that may be left out.", lead: "")
     for row in TopKeys.section.rows {
       text += "\n"
-      comment(row.documentation, indent: 0)
+      comment(explanation(of: row), lead: "")
       guard let inside = row.inside, inside.isList else {
         line(row, variant: nil, lead: "", isActive: isActive(row))
         continue
@@ -39,14 +39,21 @@ struct ConfigurationExample {
   private mutating func entry(_ section: Section, variant: String?, isActive entryIsActive: Bool) {
     let rows = section.rows.filter { $0.onlyType == nil || $0.onlyType == variant }
     for (index, row) in rows.enumerated() {
-      comment(row.documentation, indent: index == 0 ? 2 : 4)
-      let dash = index == 0 ? "- " : "  "
+      let isFirst = index == 0
       if entryIsActive {
-        line(row, variant: variant, lead: "  \(dash)", isActive: isActive(row))
+        comment(explanation(of: row), lead: isFirst ? "  " : "    ")
+        line(row, variant: variant, lead: isFirst ? "  - " : "    ", isActive: isActive(row))
       } else {
-        text += "  #\(dash)\(isActive(row) ? "" : "#")\(row.name): \(row.example(in: variant))\n"
+        // Without the `#` in the third column, all of it is an entry.
+        comment(explanation(of: row), lead: isFirst ? "  " : "  #  ")
+        line(row, variant: variant, lead: isFirst ? "  #- " : "  #  ", isActive: isActive(row))
       }
     }
+  }
+
+  private func explanation(of row: KeyRow) -> String {
+    // Words to choose from stand between backticks.
+    row.type.hasPrefix("`") ? "\(row.documentation) Value: \(row.type)." : row.documentation
   }
 
   private mutating func line(_ row: KeyRow, variant: String?, lead: String, isActive: Bool) {
@@ -57,8 +64,8 @@ struct ConfigurationExample {
     row.isRequired || row.isShown || (keys == .all && row.insteadOf == nil)
   }
 
-  private mutating func comment(_ words: String, indent: Int) {
-    let lead = String(repeating: " ", count: indent) + "#"
+  private mutating func comment(_ words: String, lead indent: String) {
+    let lead = indent + "#"
     var line = lead
     for word in words.split(separator: " ") {
       if line.count + 1 + word.count > Self.width {

@@ -13,7 +13,8 @@ enum TopKeys {
     "Where records are forwarded to. Without any, they are in the ledger: `airflow-syncer runs`.")
   static let record = Key(
     "record", .mapping, example: "{ conf: redact, messages: keep }", inside: RecordKeys.section,
-    "What goes into records as it came.")
+    "What goes into records as it came. conf: redact (what looks like a secret), keep or drop; messages of dbt results: "
+      + "keep or drop.")
   static let allowInlineSecrets = Key(
     "allow_inline_secrets", .bool, default: "false",
     "Accept passwords and tokens in this file itself. Better: password_file, token_file.")

@@ -82,7 +82,7 @@ struct OptionParserTests {
       ([], []), (["--help"], []), (["-h"], []), (["help"], []), (["run", "-h"], ["run"]),
       (["--help", "sync"], ["sync"]),
       (["help", "runs", "show"], ["runs", "show"]), (["help", "runs"], ["runs"]),
-      (["runs", "--help"], ["runs", "list"]),
+      (["runs", "--help"], ["runs"]), (["runs", "list", "--help"], ["runs", "list"]),
       (["config", "--help"], ["config"]), (["runs", "show", "--help"], ["runs", "show"]),
       (["help", "config"], ["config"]),
     ] as [([String], [String])])

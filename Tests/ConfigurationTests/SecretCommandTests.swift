@@ -42,10 +42,16 @@ struct SecretCommandTests {
   @Test func aCommandThatHangsIsKilledWithWhatItStarted() throws {
     let folder = TemporaryFolder()
     let file = folder.path + "/pid"
-    #expect(failure(.shell("sleep 600 & echo $! > '\(file)'; wait"), seconds: 0.5)?.contains("did not end") == true)
+    #expect(failure(.shell("sleep 600 & echo $! > '\(file)'; wait"), seconds: 3)?.contains("did not end") == true)
     let pid = try #require(Int32(String(decoding: SmallFile.read(file, limit: 100).bytes.dropLast(), as: UTF8.self)))
-    // The orphan is reaped by whoever adopted it; until then it is a zombie without a command line.
-    let isGone = kill(pid, 0) != 0 || (try? SmallFile.read("/proc/\(pid)/cmdline", limit: 1000))?.bytes.isEmpty ?? true
+    // It was killed; its end takes the kernel a moment. Until it is reaped by whoever adopted it, it is a zombie without
+    // a command line.
+    var isGone = false
+    for _ in 0..<3000 where !isGone {
+      let isZombie = (try? SmallFile.read("/proc/\(pid)/cmdline", limit: 1000))?.bytes.isEmpty ?? true
+      isGone = isZombie || kill(pid, 0) != 0
+      if !isGone { usleep(10_000) }
+    }
     #expect(isGone)
   }
 
