@@ -56,7 +56,7 @@ let package = Package(
     // Records, ledger, sinks.
     room("Records", ["ExecutionModel", "JSONText"]),
     .target(name: "Migrations", path: "Migrations", resources: [.embedInCode("SQL")], swiftSettings: swift),
-    room("Ledger", ["ExecutionModel", "Records", "SQLite", "Migrations", "JSONText"]),
+    room("Ledger", ["ExecutionModel", "Correlation", "Records", "SQLite", "Migrations", "JSONText"]),
     room("OpenLineage", ["ExecutionModel", "JSONText", "CCrypto"]),
     room("Sinks", ["ExecutionModel", "Records", "Ledger", "OpenLineage", "HTTPClient", "JSONText"]),
 

@@ -128,6 +128,7 @@ struct ConfigurationDecoder {
       reader, file: DbtCloudKeys.tokenFile, command: DbtCloudKeys.tokenCommand, inline: DbtCloudKeys.token)
     let namespace = reader.read(DbtCloudKeys.namespace)
     let caFile = reader.read(DbtCloudKeys.caFile)
+    let requestsPerSecond = reader.read(DbtCloudKeys.requestsPerSecond)
 
     let tokenKeys = [DbtCloudKeys.tokenFile.row.name, DbtCloudKeys.tokenCommand.row.name]
     if reader.isGiven(DbtCloudKeys.token) {
@@ -151,7 +152,8 @@ struct ConfigurationDecoder {
     }
     guard let name, let accountID, let url, let token else { return nil }
     return DbtCloudConfiguration(
-      name: name, accountID: accountID, url: url, token: token, namespace: namespace ?? name, caFile: caFile)
+      name: name, accountID: accountID, url: url, token: token, namespace: namespace ?? name, caFile: caFile,
+      requestsPerSecond: requestsPerSecond ?? 2)
   }
 
   private func sink(_ reader: SectionReader, _ permissions: Permissions) -> SinkConfiguration? {

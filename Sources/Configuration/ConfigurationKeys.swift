@@ -102,12 +102,16 @@ enum DbtCloudKeys {
     "namespace", .text, example: "analytics",
     "Namespace of the account's jobs in OpenLineage events; default: the account's name. Run ids are derived from it.")
   static let caFile = Key(
-    "ca_file", .path, example: "/etc/ssl/certs/corporate.pem", "Certificates to trust instead of the system's, PEM.")
+    "ca_file", .path, example: "/etc/ssl/certs/corporate.pem", "Certificates to trust besides the system's, PEM.")
+  static let requestsPerSecond = Key(
+    "requests_per_second", .rate, default: "2",
+    "Calls per second at most, 0.1 to 80; ten may follow at once. dbt Cloud's own limit is 5,000 a minute per account.")
 
   static let section = Section(
     path: "dbt_cloud[]", isList: true,
     rows: [
       name.row, accountID.row, url.row, tokenFile.row, tokenCommand.row, token.row, namespace.row, caFile.row,
+      requestsPerSecond.row,
     ])
 }
 
@@ -141,7 +145,7 @@ enum SinkKeys {
     "For the whole of one request.")
   static let caFile = Key(
     "ca_file", .path, example: "/etc/ssl/certs/corporate.pem", onlyType: "openlineage",
-    "Certificates to trust instead of the system's, PEM.")
+    "Certificates to trust besides the system's, PEM.")
   static let path = Key(
     "path", .path, required: true, example: "/var/lib/airflow-syncer/records.ndjson", onlyType: "file",
     "The file; one record a line, appended, opened anew after rotation.")

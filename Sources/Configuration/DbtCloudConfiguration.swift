@@ -12,4 +12,6 @@ public struct DbtCloudConfiguration: Sendable, Equatable {
   public var namespace: String
   /// Certificates to trust instead of the system's, PEM.
   public var caFile: String?
+  /// `requests_per_second`: calls at most.
+  public var requestsPerSecond: Double
 }

@@ -95,6 +95,12 @@ extension ValueType where Value == Int64 {
   }
 }
 
+extension ValueType where Value == Double {
+  static let rate = scalar("number", "a number from 0.1 to 80") { text in
+    Double(text).flatMap { (0.1...80).contains($0) ? $0 : nil }
+  }
+}
+
 extension ValueType where Value == Duration {
   static func duration(_ range: ClosedRange<Duration>) -> ValueType {
     let expected =

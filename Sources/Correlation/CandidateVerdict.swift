@@ -21,7 +21,13 @@ public let clockTolerance: Int64 = 2
 public func confirm(
   candidate: LinkProposal, createdAt: Instant?, attemptStart: Instant?, attemptEnd: Instant?
 ) -> CandidateVerdict {
-  guard candidate.isCandidate else { return .confirmed }
+  candidate.isCandidate
+    ? confirm(createdAt: createdAt, attemptStart: attemptStart, attemptEnd: attemptEnd) : .confirmed
+}
+
+/// Judges whether an attempt can have started a run that dbt Cloud created at `createdAt`, see
+/// ``confirm(candidate:createdAt:attemptStart:attemptEnd:)``.
+public func confirm(createdAt: Instant?, attemptStart: Instant?, attemptEnd: Instant?) -> CandidateVerdict {
   guard let createdAt else { return .rejected(reason: "dbt Cloud does not say when the run was created") }
   guard let attemptStart else { return .rejected(reason: "the attempt never started") }
   if createdAt < attemptStart.shifted(bySeconds: -clockTolerance) {
@@ -40,6 +46,19 @@ public func relation(of relation: Relation, createdAt: Instant?, attemptStart: I
     createdAt < attemptStart.shifted(bySeconds: -clockTolerance)
   else { return relation }
   return .reused
+}
+
+/// Which of several attempts that name one run as theirs found it under way: those that started after it was created,
+/// when another had started before. Clocks are compared as they are: within one run of a DAG two attempts that both
+/// started it cannot be.
+///
+/// - Parameter starts: `start_date` of each attempt; nil says nothing.
+/// - Returns: for each attempt whether it reused the run.
+public func reuses(among starts: [Instant?], createdAt: Instant?) -> [Bool] {
+  guard let createdAt, starts.contains(where: { $0.map { $0 <= createdAt } ?? false }) else {
+    return starts.map { _ in false }
+  }
+  return starts.map { start in start.map { $0 > createdAt } ?? false }
 }
 
 extension Instant {

@@ -9,7 +9,9 @@ actor ArtifactReader {
 
   func runResults(_ path: String) throws -> RunResults { try RunResults(path: path) }
 
-  func manifest(_ path: String, keeping wanted: Set<String>) throws -> Manifest { try Manifest(path: path, keeping: wanted) }
+  func manifest(_ path: String, keeping wanted: Set<String>) throws -> Manifest {
+    try Manifest(path: path, keeping: wanted)
+  }
 
   func freshness(_ path: String) throws -> SourceFreshness { try SourceFreshness(path: path) }
 }

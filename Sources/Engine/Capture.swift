@@ -52,7 +52,10 @@ actor Capture {
   private static let rereadWindow: Int64 = 1000
   private static let runsPerPage = 500
 
-  init(_ configuration: AirflowConfiguration, ledger: Ledger, clock: @escaping @Sendable () -> Int64 = wallClockMicroseconds) {
+  init(
+    _ configuration: AirflowConfiguration, ledger: Ledger,
+    clock: @escaping @Sendable () -> Int64 = wallClockMicroseconds
+  ) {
     instance = configuration.name
     self.configuration = configuration
     self.ledger = ledger
@@ -92,7 +95,8 @@ actor Capture {
     guard var progress else { return Outcome() }
     var outcome = Outcome()
     var request = LiveRequest(
-      cursor: progress.cursor, rereadWindow: Self.rereadWindow, knownInWindow: knownInWindow, floor: progress.floor ?? 0,
+      cursor: progress.cursor, rereadWindow: Self.rereadWindow, knownInWindow: knownInWindow,
+      floor: progress.floor ?? 0,
       remembered: openRuns.sorted(), maximumRuns: Self.runsPerPage)
     repeat {
       let batch = try await live.live(request, schema: schema)
@@ -152,14 +156,17 @@ actor Capture {
     return outcome
   }
 
-  private func noteHealth(_ moment: ReadMoment, _ schema: AirflowSchema, milliseconds: Double, hasChanged: Bool) async throws {
+  private func noteHealth(_ moment: ReadMoment, _ schema: AirflowSchema, milliseconds: Double, hasChanged: Bool)
+    async throws
+  {
     let now = clock()
     // Short poll intervals need not write the ledger every time.
     guard hasChanged || now - healthNotedAt >= 1_000_000 || now < healthNotedAt else { return }
     healthNotedAt = now
     try await ledger.noteHealth(
       InstanceHealth(
-        airflowVersion: schema.version, alembicVersion: schema.alembicHead, role: moment.isReplica ? "replica" : "primary",
+        airflowVersion: schema.version, alembicVersion: schema.alembicHead,
+        role: moment.isReplica ? "replica" : "primary",
         replayLag: moment.replayLagSeconds.map { Int64($0 * 1e6) }, pollMilliseconds: milliseconds),
       of: instance)
   }
@@ -175,7 +182,8 @@ actor Capture {
   /// Loads one page of history, newest first. `isFinished` says whether it was the last.
   /// - Parameter since: overrides how far back the configuration wants to go; what lies further back stays to be loaded.
   func loadHistory(since override: Instant? = nil) async throws -> Outcome {
-    do { return try await loadPage(since: override) } catch let error as AirflowSourceError where error.action == .probe {
+    do { return try await loadPage(since: override) } catch let error as AirflowSourceError where error.action == .probe
+    {
       schema = nil
       return try await loadPage(since: override)
     }
@@ -194,7 +202,8 @@ actor Capture {
     }
     let since = override ?? backfillStart
     let below = known.backfillBelow ?? floor + 1
-    let request = HistoryRequest(below: below, since: since, limit: Self.runsPerPage, countsRemaining: known.backfillBelow == nil)
+    let request = HistoryRequest(
+      below: below, since: since, limit: Self.runsPerPage, countsRemaining: known.backfillBelow == nil)
     let batch = try await history.history(request, schema: schema)
     var capture = CaptureBatch(instance: instance, readAt: batch.moment.readAt, isHistory: true)
     capture.snapshots = batch.snapshots

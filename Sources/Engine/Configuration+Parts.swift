@@ -13,7 +13,8 @@ extension AirflowConfiguration {
   /// How to reach the metadata database.
   public var postgres: PostgresConfiguration {
     PostgresConfiguration(
-      conninfo: dsn.conninfo, password: password.map { secret in { @Sendable () throws -> String? in try secret.read() } },
+      conninfo: dsn.conninfo,
+      password: password.map { secret in { @Sendable () throws -> String? in try secret.read() } },
       applicationName: "airflow-syncer/\(name)")
   }
 
@@ -40,7 +41,7 @@ extension DbtCloudConfiguration {
     let secret = token
     return try DbtCloudAccount(
       name: name, accountID: accountID, url: url.text, token: { try secret.read() }, caFile: caFile,
-      allowsPlainHTTP: allowsPlainHTTP)
+      requestsPerSecond: requestsPerSecond, allowsPlainHTTP: allowsPlainHTTP)
   }
 }
 
@@ -58,7 +59,11 @@ extension SinkConfiguration {
 
 extension Configuration {
   /// The ledger's file.
-  public var ledgerPath: String { switch ledger { case .sqlite(let path): path } }
+  public var ledgerPath: String {
+    switch ledger {
+    case .sqlite(let path): path
+    }
+  }
 
   /// What records show, with `results` of a file sink.
   public func recordContext(results: ResultSelection = .all) -> RecordContext {
@@ -73,7 +78,9 @@ extension Configuration {
   var naming: LineageNaming {
     LineageNaming(
       producer: SyncerVersion.producer, version: SyncerVersion.current,
-      airflow: Dictionary(airflow.compactMap { instance in instance.naming.map { (instance.name, $0) } }) { first, _ in first },
+      airflow: Dictionary(airflow.compactMap { instance in instance.naming.map { (instance.name, $0) } }) { first, _ in
+        first
+      },
       dbtNamespaces: Dictionary(dbtCloud.map { ($0.name, $0.namespace) }) { first, _ in first })
   }
 
@@ -87,7 +94,8 @@ extension Configuration {
         OpenLineageSink(
           name: sink.name,
           endpoint: OpenLineageSink.Endpoint(
-            url: destination.url.text, token: destination.token.map { secret in { @Sendable () throws -> String in try secret.read() } },
+            url: destination.url.text,
+            token: destination.token.map { secret in { @Sendable () throws -> String in try secret.read() } },
             gzip: destination.gzip, timeout: destination.timeout.totalSeconds, caFile: destination.caFile),
           naming: naming, ledger: ledger)
       }

@@ -19,7 +19,9 @@ public struct Daemon: Sendable {
   /// Seconds after which the process ends, whatever hangs.
   private static let stopSeconds = 9.5
 
-  public init(_ configuration: Configuration, telemetry: Telemetry, notifier: ServiceNotifier = ServiceNotifier()) throws {
+  public init(_ configuration: Configuration, telemetry: Telemetry, notifier: ServiceNotifier = ServiceNotifier())
+    throws
+  {
     workshop = try Workshop(configuration)
     self.telemetry = telemetry
     self.notifier = notifier
@@ -103,7 +105,8 @@ public struct Daemon: Sendable {
         return
       } catch {
         failures += 1
-        wait = max(interval, Backoff(first: 1, longest: 60).seconds(failures: failures, random: Double.random(in: 0..<1)))
+        wait = max(
+          interval, Backoff(first: 1, longest: 60).seconds(failures: failures, random: Double.random(in: 0..<1)))
         await note(error, of: capture)
       }
       await stop.wait(seconds: max(0, wait - (monotonicSeconds() - begin)))
@@ -124,7 +127,8 @@ public struct Daemon: Sendable {
       } catch {
         // Live capture tells of the outage; here it is only waited for.
         failures += 1
-        await stop.wait(seconds: Backoff(first: 2, longest: 60).seconds(failures: failures, random: Double.random(in: 0..<1)))
+        await stop.wait(
+          seconds: Backoff(first: 2, longest: 60).seconds(failures: failures, random: Double.random(in: 0..<1)))
       }
     }
     await capture.closeHistory()
@@ -150,6 +154,7 @@ public struct Daemon: Sendable {
         if outcome.fetched > 0 {
           telemetry.emit(DbtRunsFetched(account: name, outcome: outcome))
           workshop.ringSinks()
+          if outcome.fetched > outcome.completed + outcome.undecided { workshop.ringAccounts(but: name) }
         } else if let failure = outcome.failure, outcome.outage == nil {
           telemetry.emit(DbtRunFailed(account: name, detail: failure))
         }

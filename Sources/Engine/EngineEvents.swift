@@ -46,11 +46,16 @@ struct RunsCaptured: TelemetryEvent {
   var fields: [TelemetryField] {
     [
       TelemetryField("instance", .text(instance)), TelemetryField("new", .integer(Int64(outcome.newRuns))),
-      TelemetryField("changed", .integer(Int64(outcome.changedRuns))), TelemetryField("links", .integer(Int64(outcome.newLinks))),
+      TelemetryField("changed", .integer(Int64(outcome.changedRuns))),
+      TelemetryField("links", .integer(Int64(outcome.newLinks))),
     ]
   }
   var metrics: [MetricChange] {
-    [.add(MetricKey("airflow_syncer_runs_captured_total", ["instance": instance]), Double(outcome.newRuns + outcome.changedRuns))]
+    [
+      .add(
+        MetricKey("airflow_syncer_runs_captured_total", ["instance": instance]),
+        Double(outcome.newRuns + outcome.changedRuns))
+    ]
   }
 }
 
@@ -74,7 +79,8 @@ struct DbtRunsFetched: TelemetryEvent {
   var fields: [TelemetryField] {
     [
       TelemetryField("account", .text(account)), TelemetryField("asked", .integer(Int64(outcome.fetched))),
-      TelemetryField("complete", .integer(Int64(outcome.completed))), TelemetryField("failed", .integer(Int64(outcome.failed))),
+      TelemetryField("complete", .integer(Int64(outcome.completed))),
+      TelemetryField("failed", .integer(Int64(outcome.failed))),
     ]
   }
   var metrics: [MetricChange] {
@@ -102,7 +108,8 @@ struct ItemsDelivered: TelemetryEvent {
   var fields: [TelemetryField] {
     [
       TelemetryField("sink", .text(sink)), TelemetryField("delivered", .integer(Int64(round.delivered))),
-      TelemetryField("parked", .integer(Int64(round.parked))), TelemetryField("retried", .integer(Int64(round.retried))),
+      TelemetryField("parked", .integer(Int64(round.parked))),
+      TelemetryField("retried", .integer(Int64(round.retried))),
     ]
   }
   var metrics: [MetricChange] {

@@ -15,6 +15,8 @@ actor Enrichment {
     var fetched = 0
     var completed = 0
     var failed = 0
+    /// Runs that are over and that no link means for certain yet: another account has still to answer.
+    var undecided = 0
     /// Why the account as a whole could not be used.
     var outage: DbtCloudError?
     /// The last failure of a single run.
@@ -24,6 +26,7 @@ actor Enrichment {
       left.fetched += right.fetched
       left.completed += right.completed
       left.failed += right.failed
+      left.undecided += right.undecided
       left.outage = right.outage ?? left.outage
       left.failure = right.failure ?? left.failure
     }
@@ -40,12 +43,14 @@ actor Enrichment {
 
   /// - Parameter lanes: runs that are fetched side by side.
   init(
-    _ configuration: DbtCloudConfiguration, allowsPlainHTTP: Bool, ledger: Ledger, reader: ArtifactReader, folder: WorkFolder,
+    _ configuration: DbtCloudConfiguration, allowsPlainHTTP: Bool, ledger: Ledger, reader: ArtifactReader,
+    folder: WorkFolder,
     lanes: Int = 4, clock: @escaping @Sendable () -> Int64 = wallClockMicroseconds
   ) throws {
     account = configuration.directoryEntry
     let pool = HTTPPool(name: "dbt", lanes: lanes, userAgent: "airflow-syncer/\(SyncerVersion.current)")
-    client = DbtCloudClient(account: try configuration.account(allowsPlainHTTP: allowsPlainHTTP), send: { try await pool.send($0) })
+    client = DbtCloudClient(
+      account: try configuration.account(allowsPlainHTTP: allowsPlainHTTP), send: { try await pool.send($0) })
     self.ledger = ledger
     self.reader = reader
     self.folder = folder
@@ -93,7 +98,11 @@ actor Enrichment {
   private func fetch(_ due: DueDbtRun) async throws -> Outcome {
     var outcome = Outcome()
     do {
-      outcome.completed = try await fetchWhole(due) ? 1 : 0
+      switch try await fetchWhole(due) {
+      case .complete: outcome.completed = 1
+      case .underWay: break
+      case .undecided: outcome.undecided = 1
+      }
       outcome.fetched = 1
     } catch let error as DbtCloudError {
       try await note(error, of: due, in: &outcome)
@@ -106,16 +115,19 @@ actor Enrichment {
   }
 
   private func note(_ error: DbtCloudError, of due: DueDbtRun, in outcome: inout Outcome) async throws {
+    if error.kind == .notFound {
+      // An answer, not a failure: the record says so. It may still appear; once an hour is enough.
+      outcome.fetched = 1
+      try await ledger.noteAbsent(due.id, reason: error.description, nextFetchAt: clock() + 3_600_000_000)
+      return
+    }
     outcome.failed = 1
     outcome.failure = error.description
     switch error.kind {
-    case .notFound:
-      // It may be of another account's token, or not be there yet; once an hour is enough.
-      try await ledger.noteAbsent(due.id, reason: error.description, nextFetchAt: clock() + 3_600_000_000)
     case .refused, .noToken, .invalidURL, .redirected, .rateLimited, .unavailable, .notJSON:
       outcome.outage = error
       try await ledger.noteFailure(due.id, reason: error.description, nextFetchAt: 0)
-    case .tooLarge, .cannotWrite, .unexpected:
+    case .tooLarge, .cannotWrite, .unexpected, .notFound:
       try await ledger.noteFailure(due.id, reason: error.description, nextFetchAt: retryTime(due))
     }
   }
@@ -126,8 +138,15 @@ actor Enrichment {
 
   // MARK: One run
 
-  /// Returns whether the run is over and everything of it was read.
-  private func fetchWhole(_ due: DueDbtRun) async throws -> Bool {
+  private enum Fetched {
+    /// The run is over and everything of it was read.
+    case complete
+    case underWay
+    /// The run is over, but no link means it for certain.
+    case undecided
+  }
+
+  private func fetchWhole(_ due: DueDbtRun) async throws -> Fetched {
     var run = try await client.run(due.runID)
     run.key = due.key
     run.account = account.name
@@ -135,7 +154,8 @@ actor Enrichment {
     run.host = account.host
     run.isComplete = false
     let isLinked = try await ledger.keepHead(run, id: due.id, nextFetchAt: nextLook(at: run))
-    guard isLinked, run.isOverInDbtCloud else { return false }
+    guard run.isOverInDbtCloud else { return .underWay }
+    guard isLinked else { return .undecided }
     var earlier: Set<String> = []
     for index in run.steps.indices {
       try await fill(&run.steps[index], of: due, earlier: earlier)
@@ -143,7 +163,7 @@ actor Enrichment {
     }
     run.isComplete = true
     try await ledger.keepComplete(run, id: due.id)
-    return true
+    return .complete
   }
 
   /// A run under way is asked for often at first, seldom when it takes long.

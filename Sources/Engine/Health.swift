@@ -26,7 +26,8 @@ public struct Health: Sendable {
       let crash = status.syncer?.stoppedAt == nil
       let lastSeen = status.airflow.compactMap(\.lastPollAt).max()
       self.init(
-        .down, status.syncer?.stoppedAt ?? lastSeen, crash ? "the daemon is not running; it did not stop in good order" : "the daemon is stopped",
+        .down, status.syncer?.stoppedAt ?? lastSeen,
+        crash ? "the daemon is not running; it did not stop in good order" : "the daemon is stopped",
         next: "systemctl status airflow-syncer")
     } else if !away.isEmpty, away.count == status.airflow.count {
       self.init(
@@ -46,12 +47,18 @@ public struct Health: Sendable {
 
   private init(troublesOf status: LedgerStatus, away: [LedgerStatus.Airflow]) {
     var troubles: [(text: String, since: Instant?, next: String)] = []
-    for airflow in away { troubles.append(("Airflow database `\(airflow.name)` cannot be read", airflow.errorSince, "airflow-syncer validate")) }
+    for airflow in away {
+      troubles.append(
+        ("Airflow database `\(airflow.name)` cannot be read", airflow.errorSince, "airflow-syncer validate"))
+    }
     for account in status.accounts where account.error != nil {
-      troubles.append(("dbt Cloud account `\(account.name)` does not answer", account.errorSince, "airflow-syncer validate"))
+      troubles.append(
+        ("dbt Cloud account `\(account.name)` does not answer", account.errorSince, "airflow-syncer validate"))
     }
     for sink in status.sinks {
-      if sink.error != nil { troubles.append(("sink `\(sink.name)` does not answer", sink.errorSince, "airflow-syncer validate")) }
+      if sink.error != nil {
+        troubles.append(("sink `\(sink.name)` does not answer", sink.errorSince, "airflow-syncer validate"))
+      }
       if sink.parked > 0 {
         let deliveries = sink.parked == 1 ? "1 delivery" : "\(sink.parked) deliveries"
         troubles.append(("\(deliveries) parked in `\(sink.name)`", sink.firstParkedAt, "airflow-syncer status --json"))

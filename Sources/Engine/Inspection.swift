@@ -47,7 +47,9 @@ public struct Inspection: Sendable {
     for airflow in configuration.airflow { findings += await database(airflow) }
     for account in configuration.dbtCloud { findings.append(await token(of: account)) }
     for sink in configuration.sinks {
-      if case .openLineage(let destination) = sink.destination { findings.append(await backend(sink.name, destination)) }
+      if case .openLineage(let destination) = sink.destination {
+        findings.append(await backend(sink.name, destination))
+      }
     }
     return findings
   }
@@ -74,7 +76,8 @@ public struct Inspection: Sendable {
         : Finding(grade: .bad, subject: subject, text: "\(path) may not be written by this user")
     }
     guard access(shown, F_OK) == 0 else {
-      return Finding(grade: .bad, subject: subject, text: "\(shown) does not exist: create it for the user airflow-syncer")
+      return Finding(
+        grade: .bad, subject: subject, text: "\(shown) does not exist: create it for the user airflow-syncer")
     }
     return access(shown, W_OK) == 0
       ? Finding(grade: .good, subject: subject, text: "\(path) will be created")
@@ -111,7 +114,9 @@ public struct Inspection: Sendable {
       ]
       if schema.isReplica, airflow.role == .primary {
         findings.append(
-          Finding(grade: .warning, subject: subject, text: "the server is a replica: set `role: replica` so that a missing row is not taken for a deletion"))
+          Finding(
+            grade: .warning, subject: subject,
+            text: "the server is a replica: set `role: replica` so that a missing row is not taken for a deletion"))
       }
       findings += schema.warnings.map { Finding(grade: .warning, subject: subject, text: $0) }
       return findings
@@ -125,7 +130,8 @@ public struct Inspection: Sendable {
       let lane = HTTPLane(name: "validate", userAgent: "airflow-syncer/\(SyncerVersion.current)")
       let client = DbtCloudClient(account: account, send: { try await lane.send($0) })
       _ = try await client.runs(limit: 1)
-      return Finding(grade: .good, subject: subject, text: "account \(configuration.accountID) answers at \(account.url)")
+      return Finding(
+        grade: .good, subject: subject, text: "account \(configuration.accountID) answers at \(account.url)")
     } catch { return Finding(grade: .bad, subject: subject, text: "\(error)") }
   }
 
@@ -141,10 +147,13 @@ public struct Inspection: Sendable {
       let response = try await HTTPLane(name: "validate").send(request)
       switch response.status {
       case 401, 403:
-        return Finding(grade: .bad, subject: subject, text: "\(destination.url) refuses the token with \(response.status): check `token_file`")
+        return Finding(
+          grade: .bad, subject: subject,
+          text: "\(destination.url) refuses the token with \(response.status): check `token_file`")
       case 500...:
         return Finding(grade: .warning, subject: subject, text: "\(destination.url) answers \(response.status)")
-      default: return Finding(grade: .good, subject: subject, text: "\(destination.url) answers (\(response.status) to a GET)")
+      default:
+        return Finding(grade: .good, subject: subject, text: "\(destination.url) answers (\(response.status) to a GET)")
       }
     } catch let error as HTTPError where error.kind == .tooLarge {
       return Finding(grade: .good, subject: subject, text: "\(destination.url) answers")

@@ -22,7 +22,9 @@ public enum RunLookup {
       } else if text.hasSuffix("@latest") {
         let name = text.dropLast("@latest".count)
         let parts = name.split(separator: "/", maxSplits: 1)
-        self = parts.count == 2 ? .latest(dagID: String(parts[1]), instance: String(parts[0])) : .latest(dagID: String(name), instance: nil)
+        self =
+          parts.count == 2
+          ? .latest(dagID: String(parts[1]), instance: String(parts[0])) : .latest(dagID: String(name), instance: nil)
       } else if let key = DbtRunKey(text), case .cloud(_, _, let runID) = key {
         self = .dbtRun(runID)
       } else if !text.isEmpty, text.allSatisfy({ $0.isASCII && $0.isNumber }), let id = Int64(text) {
@@ -75,7 +77,9 @@ enum AirflowAddress {
     var bytes: [UInt8] = []
     var rest = Array(text.utf8)[...]
     while let byte = rest.popFirst() {
-      if byte == UInt8(ascii: "%"), rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) {
+      if byte == UInt8(ascii: "%"), rest.count >= 2,
+        let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
+      {
         bytes.append(value)
         rest = rest.dropFirst(2)
       } else {

@@ -18,7 +18,9 @@ public struct SyncPass: Sendable {
     /// Gets a line of progress now and then.
     public var progress: @Sendable (Progress) -> Void
 
-    public init(instances: [String] = [], since: Instant? = nil, progress: @escaping @Sendable (Progress) -> Void = { _ in }) {
+    public init(
+      instances: [String] = [], since: Instant? = nil, progress: @escaping @Sendable (Progress) -> Void = { _ in }
+    ) {
       self.instances = instances
       self.since = since
       self.progress = progress
@@ -65,7 +67,17 @@ public struct SyncPass: Sendable {
       for capture in workshop.captures where request.instances.isEmpty || request.instances.contains(capture.instance) {
         try await read(capture, request, into: &outcome)
       }
-      for enrichment in workshop.enrichments { try await fetch(enrichment, request, into: &outcome) }
+      // What one account was asked for in vain may settle what another has answered: a second round fetches that.
+      for round in 1...2 {
+        var undecided = 0
+        for enrichment in workshop.enrichments {
+          undecided += try await fetch(enrichment, request, isLast: round == 2, into: &outcome)
+        }
+        if undecided == 0 { break }
+      }
+      for enrichment in workshop.enrichments {
+        outcome.dbtRunsUnderWay += try await workshop.ledger.dbtRunsUnderWay(of: enrichment.account.name)
+      }
       for sink in workshop.sinks { try await deliver(sink, request, into: &outcome) }
     } catch {
       await workshop.close()
@@ -89,7 +101,8 @@ public struct SyncPass: Sendable {
           total += page
           request.progress(
             .reading(
-              instance: capture.instance, runs: total.runsRead, attempts: total.attemptsRead, remaining: total.remaining,
+              instance: capture.instance, runs: total.runsRead, attempts: total.attemptsRead,
+              remaining: total.remaining,
               seconds: monotonicSeconds() - begin))
           if page.isFinished { break }
         }
@@ -111,7 +124,10 @@ public struct SyncPass: Sendable {
 
   // MARK: Fetching
 
-  private func fetch(_ enrichment: Enrichment, _ request: Request, into outcome: inout Outcome) async throws {
+  /// Returns how many runs of the account wait for another account's answer.
+  private func fetch(
+    _ enrichment: Enrichment, _ request: Request, isLast: Bool, into outcome: inout Outcome
+  ) async throws -> Int {
     let name = enrichment.account.name
     var last = Enrichment.Outcome()
     for attempt in 1...Self.tries {
@@ -125,12 +141,14 @@ public struct SyncPass: Sendable {
         try await Task.sleep(for: .seconds(max(outage.retryAfter ?? 0, Double(attempt))))
       }
     }
+    guard isLast || last.undecided == 0 else { return last.undecided }
     if let outage = last.outage {
       outcome.failures.append(outage.description)
     } else if last.failed > 0, let failure = last.failure {
-      outcome.failures.append(last.failed == 1 ? failure : "\(last.failed) dbt runs could not be fetched, the last: \(failure)")
+      outcome.failures.append(
+        last.failed == 1 ? failure : "\(last.failed) dbt runs could not be fetched, the last: \(failure)")
     }
-    outcome.dbtRunsUnderWay += try await workshop.ledger.dueDbtRuns(of: name, now: .max, limit: 100_000).count - last.failed
+    return 0
   }
 
   // MARK: Delivering

@@ -10,7 +10,9 @@ final class WorkFolder: Sendable {
     let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/var/tmp"
     var template = Array("\(parent)/airflow-syncer-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else {
-      throw Unusable(description: "no folder for downloads can be made in \(parent) (\(String(cString: strerror(errno)))): set TMPDIR")
+      throw Unusable(
+        description:
+          "no folder for downloads can be made in \(parent) (\(String(cString: strerror(errno)))): set TMPDIR")
     }
     path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }

@@ -62,5 +62,8 @@ struct Workshop: Sendable {
     ringSinks()
   }
 
+  /// An account's answer may settle what another has answered.
+  func ringAccounts(but name: String) { for (other, alarm) in accountAlarms where other != name { alarm.ring() } }
+
   func ringSinks() { for alarm in sinkAlarms.values { alarm.ring() } }
 }

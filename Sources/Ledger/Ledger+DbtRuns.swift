@@ -43,7 +43,12 @@ extension Ledger {
           $0(name)
         }.run()
       }
-      // A new start is a good moment to try what was refused before.
+      // A new start is a good moment to try what was refused before, and what no account knew.
+      try database.execute(
+        """
+        UPDATE dbt_run SET fetch_state = 'wanted' WHERE account IS NOT NULL AND fetch_state = 'absent' AND id IN
+          (SELECT t.dbt_run FROM link_target t JOIN link l ON l.id = t.link WHERE l.is_candidate = 0 AND l.dbt_run IS NULL)
+        """)
       try database.execute(
         "UPDATE dbt_run SET next_fetch_at = 0 WHERE account IS NOT NULL AND fetch_state = 'unresolved'")
     }
@@ -71,6 +76,19 @@ extension Ledger {
         return DueDbtRun(
           id: row.integer(0), key: key, account: account, runID: row.integer(2), failures: Int(row.integer(3)))
       }.compactMap(\.self)
+    }
+  }
+
+  /// Linked runs of an account that dbt Cloud still works on.
+  public func dbtRunsUnderWay(of account: String) throws -> Int {
+    try read { database in
+      Int(
+        try database.prepare(
+          """
+          SELECT count(*) FROM dbt_run WHERE account = ? AND fetch_state = 'known' AND is_complete = 0
+            AND status_code IN (1, 2, 3) AND EXISTS (SELECT 1 FROM link WHERE link.dbt_run = dbt_run.id)
+          """
+        ).binding { $0(account) }.firstRow { $0.integer(0) } ?? 0)
     }
   }
 
@@ -116,12 +134,15 @@ extension Ledger {
   /// dbt Cloud knows no such run, or does not show it to this token.
   public func noteAbsent(_ id: Int64, reason: String, nextFetchAt: Int64) throws {
     try write { database in
-      // What only a number hinted at is settled for good; a run that a URL named may still appear.
+      // What only a number hinted at, or which other accounts were asked for too, is settled for good; a run that
+      // evidence names for certain may still appear.
       let isNamed =
         try database.prepare(
-          "SELECT 1 FROM link_target t JOIN link l ON l.id = t.link WHERE t.dbt_run = ? AND l.is_candidate = 0"
-        )
-        .binding { $0(id) }.firstRow { _ in true } ?? false
+          """
+          SELECT 1 FROM link_target t JOIN link l ON l.id = t.link WHERE t.dbt_run = ?1 AND l.is_candidate = 0
+            AND (SELECT count(*) FROM link_target o WHERE o.link = l.id) = 1
+          """
+        ).binding { $0(id) }.firstRow { _ in true } ?? false
       try database.prepare(
         "UPDATE dbt_run SET fetch_state = ?, unresolved = ?, next_fetch_at = ?, failures = failures + 1 WHERE id = ?"
       ).binding {

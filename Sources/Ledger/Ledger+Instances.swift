@@ -49,8 +49,8 @@ extension Ledger {
         "SELECT id, dag_run_cursor, cursor_floor, backfill_below, backfill_done FROM airflow_instance WHERE name = ?"
       ).binding { $0(instance) }.firstRow {
         InstanceProgress(
-          id: $0.integer(0), cursor: $0.integer(1), backfillBelow: $0.optionalInteger(2), isBackfillDone: $0.bool(3),
-          openRuns: [])
+          id: $0.integer(0), cursor: $0.integer(1), floor: $0.optionalInteger(2), backfillBelow: $0.optionalInteger(3),
+          isBackfillDone: $0.bool(4), openRuns: [])
       }
       guard var progress = row else { throw LedgerError(.other, path: path, detail: "no row for instance \(instance)") }
       progress.openRuns = try database.prepare(

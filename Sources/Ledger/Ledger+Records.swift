@@ -29,7 +29,8 @@ extension Ledger {
   /// As ``writeRecord(_:_:to:)``, with all of a record's pieces within one call of `line`, which may open and close
   /// what they go to.
   public func writeRecord(
-    _ id: Int64, _ context: RecordContext, in line: @Sendable (((borrowing [UInt8]) throws -> Void) throws -> Void) throws -> Void
+    _ id: Int64, _ context: RecordContext,
+    in line: @Sendable (((borrowing [UInt8]) throws -> Void) throws -> Void) throws -> Void
   ) throws -> Bool {
     try read { database in
       let reader = RecordReader(database: database)
@@ -43,26 +44,26 @@ extension Ledger {
     _ header: RecordHeader, _ id: Int64, _ context: RecordContext, _ reader: RecordReader,
     to write: (borrowing [UInt8]) throws -> Void
   ) throws {
-      var encoder = RecordEncoder(options: context.options)
-      func flush(atLeast bytes: Int) throws {
-        if encoder.writer.bytes.count >= bytes { try write(encoder.takeBytes()) }
-      }
-      encoder.begin(header)
-      let links = try reader.links(of: id)
-      try reader.forEachAttempt(of: id) { attempt in
-        encoder.attempt(attempt, links: links[attempt.key] ?? [])
+    var encoder = RecordEncoder(options: context.options)
+    func flush(atLeast bytes: Int) throws {
+      if encoder.writer.bytes.count >= bytes { try write(encoder.takeBytes()) }
+    }
+    encoder.begin(header)
+    let links = try reader.links(of: id)
+    try reader.forEachAttempt(of: id) { attempt in
+      encoder.attempt(attempt, links: links[attempt.key] ?? [])
+      try flush(atLeast: 1 << 18)
+    }
+    try reader.forEachDbtRun(of: id) { row, run in
+      encoder.beginDbtRun(run)
+      try reader.forEachStep(of: row) { step in
+        encoder.step(step)
         try flush(atLeast: 1 << 18)
       }
-      try reader.forEachDbtRun(of: id) { row, run in
-        encoder.beginDbtRun(run)
-        try reader.forEachStep(of: row) { step in
-          encoder.step(step)
-          try flush(atLeast: 1 << 18)
-        }
-      }
-      encoder.end()
-      encoder.newline()
-      try flush(atLeast: 1)
+    }
+    encoder.end()
+    encoder.newline()
+    try flush(atLeast: 1)
   }
 
   /// The record of a DAG run in memory, for screens; its dbt results included.

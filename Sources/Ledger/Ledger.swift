@@ -47,6 +47,7 @@ public actor Ledger {
       switch purpose {
       case .syncing:
         let lock = try FileLock(path: path + ".lock", ledger: path)
+        try Self.makeFile(path)
         let database = try SQLiteDatabase(path: path, mode: .readWrite)
         try Self.prepareForWriting(database)
         try Self.migrate(database)
@@ -104,6 +105,13 @@ public actor Ledger {
   /// "asyn" in ASCII: tells a ledger from other SQLite databases.
   private static let applicationID: Int64 = 0x6173_796E
   private static let newestVersion = Migrations.sqlite.last?.version ?? 0
+
+  /// SQLite would make the file readable by everybody. Its log files take over the file's rights.
+  private static func makeFile(_ path: String) throws {
+    let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
+    // What is wrong is found out, and told better, by the first statement.
+    if descriptor >= 0 { Glibc.close(descriptor) }
+  }
 
   private static func prepareForWriting(_ database: SQLiteDatabase) throws {
     if try database.integer("PRAGMA application_id") == 0,

@@ -27,7 +27,9 @@ public enum StandardOutput {
   private static func write(_ bytes: borrowing [UInt8], to descriptor: Int32) throws(Closed) {
     var written = 0
     while written < bytes.count {
-      let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress.map { $0 + written }, $0.count - written) }
+      let count = bytes.withUnsafeBytes {
+        Glibc.write(descriptor, $0.baseAddress.map { $0 + written }, $0.count - written)
+      }
       if count < 0 {
         let code = errno
         if code == EINTR { continue }

@@ -17,7 +17,10 @@ public actor OpenLineageSink: Sink {
     public var timeout: Double
     public var caFile: String?
 
-    public init(url: String, token: (@Sendable () throws -> String)?, gzip: Bool = true, timeout: Double = 30, caFile: String? = nil) {
+    public init(
+      url: String, token: (@Sendable () throws -> String)?, gzip: Bool = true, timeout: Double = 30,
+      caFile: String? = nil
+    ) {
       self.url = url
       self.token = token
       self.gzip = gzip
@@ -164,7 +167,8 @@ public actor OpenLineageSink: Sink {
     _ body: [UInt8], over lane: HTTPLane, to endpoint: Endpoint, token: String?, clock: @Sendable () -> Int64
   ) async -> Outcome {
     var answer = await post(body, over: lane, to: endpoint, token: token)
-    if case .success(let response) = answer, DeliveryOutcome.isRefusedToken(status: response.status), let read = endpoint.token,
+    if case .success(let response) = answer, DeliveryOutcome.isRefusedToken(status: response.status),
+      let read = endpoint.token,
       let fresh = try? read(), fresh != token
     {
       // The token was changed since it was read.
@@ -216,7 +220,10 @@ public actor OpenLineageSink: Sink {
       case .answered(.parked(let reason, let status, let answer), let tokenRefused):
         report.parked.append(.init(id: result.item.id, reason: reason, status: status, answer: answer))
         if tokenRefused {
-          trouble = ("token-refused", "\(endpoint.url) refuses the token (\(reason)): check `sinks[].token_file` of `\(name)`", nil)
+          trouble = (
+            "token-refused", "\(endpoint.url) refuses the token (\(reason)): check `sinks[].token_file` of `\(name)`",
+            nil
+          )
           token = nil
         }
       case .answered(.retry(let after, let reason), _): retries.append((result.item, after, reason))

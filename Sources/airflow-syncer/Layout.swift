@@ -11,7 +11,8 @@ struct Layout: Sendable {
 
   static var standard: Layout {
     let columns = StandardOutput.columns
-    return Layout(columns: columns > 0 ? max(60, columns) : 100, hasColour: columns > 0 && getenv("NO_COLOR") == nil)
+    // A pipe has no edge: nothing is cut for it.
+    return Layout(columns: columns > 0 ? max(60, columns) : 10_000, hasColour: columns > 0 && getenv("NO_COLOR") == nil)
   }
 
   enum Colour: String { case red = "31", green = "32", yellow = "33", blue = "34", grey = "90", bold = "1" }
@@ -38,7 +39,8 @@ struct Layout: Sendable {
     let all = [header] + rows
     var widths = header.indices.map { column in all.map { Self.width($0[column]) }.max() ?? 0 }
     // What does not fit is taken from the widest column, which most often is a name.
-    while widths.reduce(0, +) + 2 * (widths.count - 1) > columns, let widest = widths.indices.max(by: { widths[$0] < widths[$1] }),
+    while widths.reduce(0, +) + 2 * (widths.count - 1) > columns,
+      let widest = widths.indices.max(by: { widths[$0] < widths[$1] }),
       widths[widest] > 8
     { widths[widest] -= 1 }
     return all.map { row in
@@ -65,13 +67,16 @@ struct Layout: Sendable {
 
   /// Names come from databases: a line feed or an escape sequence in one must not reach the terminal.
   static func printable(_ text: String) -> String {
-    guard text.unicodeScalars.contains(where: { $0.value < 0x20 || (0x7F...0x9F).contains($0.value) }) else { return text }
+    guard text.unicodeScalars.contains(where: { $0.value < 0x20 || (0x7F...0x9F).contains($0.value) }) else {
+      return text
+    }
     var shown = ""
     for scalar in text.unicodeScalars {
       switch scalar {
       case "\n": shown += "\\n"
       case "\t": shown += "\\t"
-      case _ where scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value): shown += "\\x" + String(scalar.value, radix: 16)
+      case _ where scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value):
+        shown += "\\x" + String(scalar.value, radix: 16)
       default: shown.unicodeScalars.append(scalar)
       }
     }

@@ -57,7 +57,8 @@ struct RunsScreen {
     for (index, run) in runs.enumerated() {
       let state = Layout.printable(run.removed ?? run.state ?? "-")
       guard lines[index + 1].hasPrefix(state) else { continue }
-      lines[index + 1] = layout.coloured(state, Layout.colour(ofState: run.state)) + lines[index + 1].dropFirst(state.count)
+      lines[index + 1] =
+        layout.coloured(state, Layout.colour(ofState: run.state)) + lines[index + 1].dropFirst(state.count)
     }
     return lines.joined(separator: "\n") + "\n"
   }

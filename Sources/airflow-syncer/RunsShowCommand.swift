@@ -15,7 +15,8 @@ enum RunsShowCommand {
     let text = command.arguments.first ?? ""
     let found = try await RunLookup.find(RunLookup.Name(text), in: ledger)
     guard let run = found.first else {
-      throw CommandFailure(message: "no record is known by `\(Layout.printable(text))`: see `airflow-syncer runs list`", code: .failed)
+      throw CommandFailure(
+        message: "no record is known by `\(Layout.printable(text))`: see `airflow-syncer runs list`", code: .failed)
     }
     guard found.count == 1 else {
       let keys = found.map { "  \(Layout.printable($0.key.description))" }.joined(separator: "\n")
@@ -78,10 +79,14 @@ struct RecordScreen {
     if let ui = record.header.ui { second.append(ui.dagRun(run.key)) }
     var lines = [first]
     if !second.isEmpty { lines.append(second.joined(separator: "  ")) }
-    if let removed = record.header.removed { lines.append("\(removed.kind.rawValue) in Airflow, seen \(removed.seenAt.rfc3339)") }
+    if let removed = record.header.removed {
+      lines.append("\(removed.kind.rawValue) in Airflow, seen \(removed.seenAt.rfc3339)")
+    }
     for clear in record.header.history {
       let number = clear.clearNumber.map { "clear \($0): " } ?? ""
-      lines.append("before it was cleared  \(number)\(clear.state ?? "-")  \(clear.startDate?.clock ?? "-") → \(clear.endDate?.clock ?? "-")")
+      lines.append(
+        "before it was cleared  \(number)\(clear.state ?? "-")  \(clear.startDate?.clock ?? "-") → \(clear.endDate?.clock ?? "-")"
+      )
     }
     return lines
   }
@@ -91,7 +96,9 @@ struct RecordScreen {
     return Layout.printable(attempt.key.taskID + index)
   }
 
-  private func row(_ width: Int, _ task: String, _ number: String, _ state: String, _ start: String, _ took: String, _ bar: String) -> String {
+  private func row(
+    _ width: Int, _ task: String, _ number: String, _ state: String, _ start: String, _ took: String, _ bar: String
+  ) -> String {
     func left(_ text: String, _ width: Int) -> String {
       let text = Layout.fitted(text, to: width)
       return text + String(repeating: " ", count: max(0, width - Layout.width(text)))
@@ -103,14 +110,17 @@ struct RecordScreen {
   }
 
   private func lines(of link: RunLink, runs: [DbtRunKey: DbtRun]) -> [String] {
-    let why = link.evidence.first.map { " (\($0.kind.hasPrefix("xcom_") ? String($0.kind.dropFirst(5)) : $0.kind))" } ?? ""
+    let why =
+      link.evidence.first.map { " (\($0.kind.hasPrefix("xcom_") ? String($0.kind.dropFirst(5)) : $0.kind))" } ?? ""
     let sure = "\(link.relation.rawValue), \(link.confidence.rawValue)\(why)"
     guard let key = link.key, let run = runs[key] else {
       let id = if case .cloud(_, _, let runID)? = link.key { " \(runID)" } else { "" }
       return ["└ dbt\(id)    \(sure)    \(Layout.printable(link.unresolved ?? "not known"))"]
     }
     let status = layout.coloured(run.status, Layout.colour(ofState: run.status))
-    var lines = ["└ dbt \(run.runID.map(String.init) ?? key.description)    \(Layout.printable(run.jobName ?? "-"))    \(status)    \(sure)"]
+    var lines = [
+      "└ dbt \(run.runID.map(String.init) ?? key.description)    \(Layout.printable(run.jobName ?? "-"))    \(status)    \(sure)"
+    ]
     for step in run.steps where !step.results.isEmpty || !step.freshness.isEmpty || step.runResults == .invalid {
       lines += self.lines(of: step)
     }
@@ -121,13 +131,19 @@ struct RecordScreen {
   private func lines(of step: DbtStep) -> [String] {
     var counts: [(String, Int)] = []
     for status in step.results.map(\.status) + step.freshness.map(\.status) {
-      if let index = counts.firstIndex(where: { $0.0 == status }) { counts[index].1 += 1 } else { counts.append((status, 1)) }
+      if let index = counts.firstIndex(where: { $0.0 == status }) {
+        counts[index].1 += 1
+      } else {
+        counts.append((status, 1))
+      }
     }
     let order = ["success", "pass", "fail", "error", "warn", "skipped"]
     counts.sort { (order.firstIndex(of: $0.0) ?? 9, $0.0) < (order.firstIndex(of: $1.0) ?? 9, $1.0) }
     let tally = counts.map { "\($0.0) \($0.1)" }.joined(separator: "  ")
     let command = step.command.map { "dbt \($0)" } ?? Layout.printable(step.name ?? "-")
-    var lines = ["  └ step \(step.index) \(command)    \(step.runResults == .invalid ? "run_results.json cannot be read" : tally)"]
+    var lines = [
+      "  └ step \(step.index) \(command)    \(step.runResults == .invalid ? "run_results.json cannot be read" : tally)"
+    ]
     let failed = step.results.filter { !RecordOptions.passedStatuses.contains($0.status) }
     for result in failed.prefix(10) {
       let rows = result.failures.map { "  \($0) rows" } ?? ""
@@ -178,11 +194,13 @@ private struct TimeLine {
 
   init(_ record: ExecutionRecord, now: Instant, columns: Int) {
     let starts = record.attempts.compactMap(\.attempt.startDate)
-    let ends = record.attempts.map { $0.attempt.endDate ?? ($0.attempt.isFinished ? $0.attempt.startDate : now) }.compactMap(\.self)
+    let ends = record.attempts.map { $0.attempt.endDate ?? ($0.attempt.isFinished ? $0.attempt.startDate : now) }
+      .compactMap(\.self)
     start = starts.min()
-    seconds = zip([starts.min()], [ends.max()]).compactMap { first, last in
-      first.flatMap { first in last.map { max(1, $0.seconds(since: first)) } }
-    }.first ?? 1
+    seconds =
+      zip([starts.min()], [ends.max()]).compactMap { first, last in
+        first.flatMap { first in last.map { max(1, $0.seconds(since: first)) } }
+      }.first ?? 1
     self.columns = columns >= 12 ? columns : 0
   }
 

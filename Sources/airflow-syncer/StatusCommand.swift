@@ -197,7 +197,8 @@ struct StatusScreen {
     let links = status.links
     lines.append(
       "LINKS 24h  exact \(links.exact)  strong \(links.strong)  inferred \(links.inferred)  ambiguous \(links.ambiguous)"
-        + (links.unresolved > 0 ? "  unresolved \(links.unresolved)" : "") + "  dbt task without link \(links.withoutLink)")
+        + (links.unresolved > 0 ? "  unresolved \(links.unresolved)" : "")
+        + "  dbt task without link \(links.withoutLink)")
     lines.append("LEDGER     sqlite \(Layout.bytes(status.bytes))  \(status.path)")
     if let next = health.next { lines.append("NEXT       \(next)") }
     return lines.map { Layout.fitted($0, to: max(layout.columns, $0.hasPrefix("\u{1B}") ? Int.max : layout.columns)) }

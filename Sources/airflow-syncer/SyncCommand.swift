@@ -12,7 +12,8 @@ enum SyncCommand {
     let instances = command.texts(.instance)
     for instance in instances where !configuration.airflow.contains(where: { $0.name == instance }) {
       let known = configuration.airflow.map(\.name).joined(separator: ", ")
-      throw CommandFailure(message: "--instance \(instance): no such instance in the configuration, which has: \(known)", code: .usage)
+      throw CommandFailure(
+        message: "--instance \(instance): no such instance in the configuration, which has: \(known)", code: .usage)
     }
     let progress = ProgressLine()
     let pass = try SyncPass(configuration)
@@ -37,7 +38,8 @@ enum SyncCommand {
     try StandardOutput.write(summary(outcome))
     for failure in outcome.failures { StandardOutput.writeError("failed: \(failure)\n") }
     if outcome.parked > 0 {
-      StandardOutput.writeError("failed: \(outcome.parked) items were refused by a backend and parked: see `airflow-syncer status`\n")
+      StandardOutput.writeError(
+        "failed: \(outcome.parked) items were refused by a backend and parked: see `airflow-syncer status`\n")
     }
     return outcome.isWhole ? .ok : .failed
   }

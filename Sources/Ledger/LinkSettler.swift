@@ -1,0 +1,118 @@
+import Correlation
+import ExecutionModel
+import SQLite
+
+/// Decides which dbt run a link means, once dbt Cloud has answered for every run that it may mean. Within one
+/// transaction; the judgement itself is Correlation's.
+struct LinkSettler {
+  let database: SQLiteDatabase
+
+  private struct Link {
+    var relation: Relation?
+    var dbtRun: Int64?
+    var start: Instant?
+    var end: Instant?
+  }
+
+  private struct Target {
+    var id: Int64
+    var state: String
+    var createdAt: Instant?
+  }
+
+  /// Returns whether the link now says something else.
+  @discardableResult
+  func settle(link id: Int64) throws -> Bool {
+    guard let link = try load(id) else { return false }
+    let targets = try database.prepare(
+      """
+      SELECT d.id, d.fetch_state, d.created_at FROM link_target t JOIN dbt_run d ON d.id = t.dbt_run
+      WHERE t.link = ? ORDER BY d.id
+      """
+    ).binding { $0(id) }.rows {
+      Target(id: $0.integer(0), state: $0.text(1), createdAt: $0.optionalInteger(2).map(Instant.init))
+    }
+    if let dbtRun = link.dbtRun {
+      return try noteReuse(of: dbtRun, createdAt: targets.first { $0.id == dbtRun }?.createdAt)
+    }
+    guard !targets.isEmpty, !targets.contains(where: { $0.state == "wanted" }) else { return false }
+    let matches = targets.filter { $0.state == "known" && isPossible(link, createdAt: $0.createdAt) }
+    switch matches.count {
+    case 0: return try noteUnknown(id, of: targets)
+    case 1:
+      try database.prepare("UPDATE link SET dbt_run = ?, is_candidate = 0, unresolved = NULL WHERE id = ?").binding {
+        $0(matches[0].id)
+        $0(id)
+      }.run()
+      _ = try noteReuse(of: matches[0].id, createdAt: matches[0].createdAt)
+    default:
+      try database.prepare("UPDATE link SET is_candidate = 0, confidence = 'ambiguous', unresolved = ? WHERE id = ?")
+        .binding {
+          $0("several configured accounts have a run of this id that may be meant")
+          $0(id)
+        }.run()
+    }
+    return true
+  }
+
+  private func load(_ id: Int64) throws -> Link? {
+    try database.prepare(
+      """
+      SELECT l.relation, l.dbt_run, a.start_date, a.end_date
+      FROM link l LEFT JOIN attempt a USING (dag_run, task_id, map_index, try_number) WHERE l.id = ?
+      """
+    ).binding { $0(id) }.firstRow { row in
+      var columns = SQLiteColumns(row)
+      return Link(
+        relation: Relation(rawValue: columns.text()), dbtRun: columns.optionalInteger(),
+        start: columns.optionalInstant(),
+        end: columns.optionalInstant())
+    }
+  }
+
+  /// Whether the attempt can have had to do with a run of that age. What only waits for a run, or reads of it, says
+  /// nothing about when it was created, but that it was.
+  private func isPossible(_ link: Link, createdAt: Instant?) -> Bool {
+    switch link.relation {
+    case .waitedFor, .readArtifacts, .reused:
+      guard let createdAt, let end = link.end else { return true }
+      return createdAt <= end.advanced(bySeconds: clockTolerance)
+    case .triggered, .retried, nil:
+      return confirm(createdAt: createdAt, attemptStart: link.start, attemptEnd: link.end) == .confirmed
+    }
+  }
+
+  /// Every account was asked and none has such a run: a candidate was no run id after all; other evidence stays and
+  /// says so.
+  private func noteUnknown(_ id: Int64, of targets: [Target]) throws -> Bool {
+    guard targets.count > 1 else { return false }
+    try database.prepare("UPDATE link SET unresolved = ? WHERE id = ? AND is_candidate = 0 AND unresolved IS NULL")
+      .binding {
+        $0("no configured dbt Cloud account has a run of this id that can be meant")
+        $0(id)
+      }.run()
+    return database.changes > 0
+  }
+
+  /// Of the attempts that name one run as theirs, those that found it under way reused it.
+  private func noteReuse(of dbtRun: Int64, createdAt: Instant?) throws -> Bool {
+    let links = try database.prepare(
+      """
+      SELECT l.id, a.start_date FROM link l JOIN attempt a USING (dag_run, task_id, map_index, try_number)
+      WHERE l.dbt_run = ? AND l.relation = 'triggered' AND l.is_candidate = 0 ORDER BY l.id
+      """
+    ).binding { $0(dbtRun) }.rows { (id: $0.integer(0), start: $0.optionalInteger(1).map(Instant.init)) }
+    let late = reuses(among: links.map(\.start), createdAt: createdAt)
+    var hasChanged = false
+    for (link, isLate) in zip(links, late)
+    where isLate || relation(of: .triggered, createdAt: createdAt, attemptStart: link.start) == .reused {
+      try database.prepare("UPDATE link SET relation = 'reused' WHERE id = ?").binding { $0(link.id) }.run()
+      try database.prepare(
+        "UPDATE dag_run SET revision = revision + 1 WHERE id = (SELECT dag_run FROM link WHERE id = ?)"
+      )
+      .binding { $0(link.id) }.run()
+      hasChanged = true
+    }
+    return hasChanged
+  }
+}
