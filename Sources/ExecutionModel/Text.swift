@@ -15,10 +15,10 @@ extension String {
 
   /// As ``init(lossless:)`` for a collection, without its cost: every text column of every row passes here.
   public init(lossless bytes: UnsafeRawBufferPointer) {
-    // 0xEF begins U+FFFD and is rare elsewhere.
-    if let text = String(validating: bytes, as: UTF8.self),
-      !bytes.contains(0xEF) || !text.unicodeScalars.contains("\u{FFFD}")
-    {
+    // Decoding repairs with U+FFFD what is invalid: without one in the result, whose first byte is 0xEF, nothing was.
+    // (`String(validating:as:)` is three times slower.)
+    let text = String(decoding: bytes, as: UTF8.self)
+    if bytes.isASCII || !text.utf8.contains(0xEF) {
       self = text
       return
     }
@@ -64,6 +64,18 @@ extension String {
       index += 1
     }
     return bytes
+  }
+}
+
+extension UnsafeRawBufferPointer {
+  // Eight bytes at a time: most text is short ASCII, and every one of millions is looked at.
+  fileprivate var isASCII: Bool {
+    var offset = 0
+    while offset + 8 <= count {
+      if loadUnaligned(fromByteOffset: offset, as: UInt64.self) & 0x8080_8080_8080_8080 != 0 { return false }
+      offset += 8
+    }
+    return self[offset...].allSatisfy { $0 < 0x80 }
   }
 }
 

@@ -3,8 +3,9 @@ import CLibPQ
 /// Where the columns of the current row lie in libpq's memory. One for a whole result: emptied when the memory goes,
 /// so that a row which somebody kept has no columns instead of wild ones.
 final class RowFields {
-  /// No base address means NULL.
-  private(set) var columns: [UnsafeRawBufferPointer] = []
+  /// No base address means NULL. Unchecked because a check at every column of every row is what a row costs most; only
+  /// the connection's own thread uses this object, and nothing here calls out.
+  @exclusivity(unchecked) private(set) var columns: [UnsafeRawBufferPointer] = []
   /// For messages.
   let query: String
 

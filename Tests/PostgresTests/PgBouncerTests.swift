@@ -66,7 +66,7 @@ import Testing
     let second = connection(bouncer)
     for _ in 0..<3 {
       let late = try await first.error {
-        _ = try await $0.rows("SELECT pg_sleep(60)", limits: .init(deadline: 0.2)) { _ in 0 }
+        _ = try await $0.rows("SELECT pg_sleep(60)", limits: .init(deadline: 2)) { _ in 0 }
       }
       #expect(late.kind == .deadline, "\(late)")
       #expect(try await second.text("SELECT 'free'") == "free")

@@ -238,7 +238,7 @@ import Testing
     let connection = try await PostgresServer.shared.connection()
     let backend = try await connection.backend()
     let error = try await connection.error {
-      _ = try await $0.rows("SELECT pg_sleep(60)", limits: TransactionLimits(deadline: 0.2)) { _ in 0 }
+      _ = try await $0.rows("SELECT pg_sleep(60)", limits: TransactionLimits(deadline: 2)) { _ in 0 }
     }
     #expect(error.kind == .deadline && error.isSafeToRetry && error.query == "SELECT pg_sleep(60)", "\(error)")
     #expect(try await connection.backend() == backend)
@@ -248,7 +248,7 @@ import Testing
     let connection = try await PostgresServer.shared.connection()
     let backend = try await connection.backend()
     let error = try await connection.error {
-      try await $0.readOnly(TransactionLimits(statementTimeout: 0, deadline: 0.3)) { transaction in
+      try await $0.readOnly(TransactionLimits(statementTimeout: 0, deadline: 2)) { transaction in
         try transaction.copyOut("SELECT i, pg_sleep(0.001) FROM generate_series(1, 1000000) i") { _ in }
       }
     }
@@ -259,7 +259,7 @@ import Testing
   @Test func aDeadlineThatTheBodySwallowsIsThrownAllTheSame() async throws {
     let connection = try await PostgresServer.shared.connection()
     let error = try await connection.error {
-      try await $0.readOnly(TransactionLimits(deadline: 0.2)) { try? $0.query("SELECT pg_sleep(60)") { _ in } }
+      try await $0.readOnly(TransactionLimits(deadline: 2)) { try? $0.query("SELECT pg_sleep(60)") { _ in } }
     }
     #expect(error.kind == .deadline, "\(error)")
   }

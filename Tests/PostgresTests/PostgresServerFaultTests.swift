@@ -6,11 +6,11 @@ import Testing
 @Suite struct PostgresServerFaultTests {
   @Test func aServerThatStopsAnsweringCostsNoMoreThanDeadlineAndGrace() async throws {
     let server = try await PostgresServer.start()
-    let connection = server.connection(connectTimeout: 0.5)
+    let connection = server.connection(connectTimeout: 3)
     let backend = try await connection.backend()
     server.pause()
     let error = try await connection.error {
-      _ = try await $0.rows("SELECT 1", limits: TransactionLimits(deadline: 0.3)) { _ in 0 }
+      _ = try await $0.rows("SELECT 1", limits: TransactionLimits(deadline: 2)) { _ in 0 }
     }
     #expect(error.kind == .deadline && error.isSafeToRetry, "\(error)")
     #expect(await connection.isConnected == false)

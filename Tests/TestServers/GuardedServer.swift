@@ -12,8 +12,8 @@ final class GuardedServer: Sendable {
   /// - Parameters:
   ///   - user: whom to run as when this process is root.
   ///   - stopSignal: what the server is sent at the end.
-  ///   - log: where its output goes.
-  init(_ arguments: [String], user: String, stopSignal: String, log: String) throws {
+  ///   - folder: of the server; its output goes to `log` there, and it is removed when this process ends.
+  init(_ arguments: [String], user: String, stopSignal: String, folder: TemporaryFolder) throws {
     var pair: [Int32] = [0, 0]
     guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &pair) == 0 else {
       throw TestServerError("socketpair: errno \(errno)")
@@ -21,24 +21,26 @@ final class GuardedServer: Sendable {
     defer { close(pair[1]) }
     // SIGCONT wakes a server that a test had paused.
     let script = """
-      log=$1; signal=$2; shift 2
-      "$@" </dev/null >>"$log" 2>&1 &
+      folder=$1; signal=$2; shift 2
+      "$@" </dev/null >>"$folder/log" 2>&1 &
       server=$!
-      cat >/dev/null
+      word=$(cat)
       kill -s "$signal" $server 2>/dev/null
       kill -s CONT $server 2>/dev/null
       wait $server
+      [ "$word" = keep ] || rm -rf "$folder"
       """
     lifeline = Mutex(pair[0])
     guardian = try Subprocess(
-      asUser(user, ["/bin/sh", "-c", script, "guardian", log, stopSignal] + arguments), workingDirectory: "/",
+      asUser(user, ["/bin/sh", "-c", script, "guardian", folder.path, stopSignal] + arguments), workingDirectory: "/",
       inputDescriptor: pair[1], ownGroup: true)
   }
 
   deinit { closeLifeline() }
 
-  /// Sends the stop signal and waits for the server's end.
+  /// Sends the stop signal and waits for the server's end; keeps its folder.
   func stop() async throws {
+    lifeline.withLock { _ = write($0, "keep", 4) }
     closeLifeline()
     _ = try await guardian.finish(within: 30)
   }

@@ -58,7 +58,7 @@ public final class PgBouncer: Sendable {
       """, to: "pgbouncer.ini")
     for name in ["users.txt", "pgbouncer.ini"] { chmod(folder.file(name), 0o644) }
     process = try GuardedServer(
-      [program, folder.file("pgbouncer.ini")], user: "postgres", stopSignal: "TERM", log: folder.file("log"))
+      [program, folder.file("pgbouncer.ini")], user: "postgres", stopSignal: "TERM", folder: folder)
   }
 
   public func stop() async throws { try await process.stop() }

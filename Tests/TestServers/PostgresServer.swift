@@ -30,8 +30,10 @@ public final class PostgresServer: Sendable {
     get async throws { try await sharedServer.value }
   }
 
-  /// - Parameter settings: added to `postgresql.conf`.
-  public static func start(settings: [String: String] = [:]) async throws -> PostgresServer {
+  /// - Parameters:
+  ///   - settings: override those of `postgresql.conf`.
+  ///   - encrypted: whether it offers TLS, with a certificate of its own for `localhost`; see ``certificate``.
+  public static func start(settings: [String: String] = [:], encrypted: Bool = false) async throws -> PostgresServer {
     let binaries = try findBinaries()
     let folder = try TemporaryFolder(owner: getuid() == 0 ? superuser : nil)
     let data = folder.file("data")
@@ -52,6 +54,22 @@ public final class PostgresServer: Sendable {
     }
     if let entry = getpwnam(superuser), getuid() == 0 {
       chown("\(data)/pg_hba.conf", entry.pointee.pw_uid, entry.pointee.pw_gid)
+    }
+    var settings = settings
+    if encrypted {
+      // As the server's user, so that the key belongs to it.
+      let made = try await Subprocess.run(
+        asUser(
+          superuser,
+          [
+            "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+            "-addext", "subjectAltName=DNS:localhost", "-keyout", folder.file("server.key"), "-out",
+            folder.file("server.crt"),
+          ]), workingDirectory: "/")
+      guard made.status == 0 else { throw TestServerError("openssl: \(made.errorText)") }
+      settings.merge([
+        "ssl": "on", "ssl_cert_file": folder.file("server.crt"), "ssl_key_file": folder.file("server.key"),
+      ]) { $1 }
     }
     // The port is free now but need not be for long.
     var lastError: (any Error)?
@@ -87,7 +105,7 @@ public final class PostgresServer: Sendable {
     // SIGQUIT: an immediate shutdown, which nothing can hold up.
     let started = try GuardedServer(
       ["\(binaries)/postgres", "-D", folder.file("data")] + options, user: Self.superuser, stopSignal: "QUIT",
-      log: folder.file("log"))
+      folder: folder)
     process.withLock { $0 = started }
     do {
       try await eventually(within: 30, "an answer of Postgres") {
@@ -155,6 +173,9 @@ public final class PostgresServer: Sendable {
   }
 
   // MARK: - Connecting
+
+  /// The certificate of an encrypted server, for `sslrootcert=`.
+  public var certificate: String { folder.file("server.crt") }
 
   /// A connection string over TCP, or over the unix socket.
   public func conninfo(

@@ -1,7 +1,8 @@
 import FoundationEssentials
 import Glibc
+import Synchronization
 
-/// A folder that goes with its last reference.
+/// A folder that goes with its last reference, at the latest when this process exits.
 public final class TemporaryFolder: Sendable {
   /// Absolute; short enough for a unix socket inside.
   public let path: String
@@ -17,9 +18,14 @@ public final class TemporaryFolder: Sendable {
       guard let entry = getpwnam(owner) else { throw TestServerError("no user \(owner)") }
       chown(path, entry.pointee.pw_uid, entry.pointee.pw_gid)
     }
+    _ = removalAtExit
+    living.withLock { _ = $0.insert(path) }
   }
 
-  deinit { try? FileManager.default.removeItem(atPath: path) }
+  deinit {
+    living.withLock { _ = $0.remove(path) }
+    try? FileManager.default.removeItem(atPath: path)
+  }
 
   /// Path of a file inside.
   public func file(_ name: String) -> String { "\(path)/\(name)" }
@@ -33,6 +39,13 @@ public final class TemporaryFolder: Sendable {
     }
     return path
   }
+}
+
+private let living = Mutex<Set<String>>([])
+private let removalAtExit = atexit(removeLivingFolders)
+
+private func removeLivingFolders() {
+  for path in living.withLock({ $0 }) { try? FileManager.default.removeItem(atPath: path) }
 }
 
 /// A throwaway server or program did not do what a test needs.
