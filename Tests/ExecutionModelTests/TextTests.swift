@@ -65,4 +65,13 @@ import Testing
       #expect(text.losslessBytes == Array(text.utf8), "seed \(seed)")
     }
   }
+
+  @Test func otherSpellingsOfTheSameCharactersHaveOtherBytes() {
+    #expect("caf\u{E9}" == "cafe\u{301}")
+    #expect(!"caf\u{E9}".hasSameBytes(as: "cafe\u{301}"))
+    #expect("caf\u{E9}".hasSameBytes(as: "caf\u{E9}"))
+    #expect(!"a".hasSameBytes(as: "b"))
+    // As many bytes, in another order.
+    #expect(!"q\u{323}\u{307}".hasSameBytes(as: "q\u{307}\u{323}"))
+  }
 }

@@ -19,21 +19,22 @@ final class GuardedServer: Sendable {
       throw TestServerError("socketpair: errno \(errno)")
     }
     defer { close(pair[1]) }
-    // SIGCONT wakes a server that a test had paused.
+    // SIGHUP goes to a group that is orphaned while a test has paused the server in it. The stop signal is repeated
+    // because a server that just starts still ignores it; SIGCONT wakes one that a test had paused.
     let script = """
+      trap '' HUP
       folder=$1; signal=$2; shift 2
       "$@" </dev/null >>"$folder/log" 2>&1 &
       server=$!
       word=$(cat)
-      kill -s "$signal" $server 2>/dev/null
-      kill -s CONT $server 2>/dev/null
+      while kill -s "$signal" $server 2>/dev/null && kill -s CONT $server 2>/dev/null; do sleep 0.2; done &
       wait $server
       [ "$word" = keep ] || rm -rf "$folder"
       """
     lifeline = Mutex(pair[0])
     guardian = try Subprocess(
       asUser(user, ["/bin/sh", "-c", script, "guardian", folder.path, stopSignal] + arguments), workingDirectory: "/",
-      inputDescriptor: pair[1], ownGroup: true)
+      inputDescriptor: pair[1], ownGroup: true, endsByItself: true)
   }
 
   deinit { closeLifeline() }

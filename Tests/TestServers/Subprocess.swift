@@ -17,6 +17,7 @@ public final class Subprocess: Sendable {
 
   public let processID: pid_t
   private let folder: TemporaryFolder
+  private let endsByItself: Bool
   private let status = Mutex<Int32?>(nil)
 
   /// Runs a program to its end.
@@ -36,11 +37,15 @@ public final class Subprocess: Sendable {
 
   /// Starts a program; it is killed when the last reference goes.
   ///
-  /// - Parameter inputDescriptor: an open descriptor to use as standard input instead of `input`.
+  /// - Parameters:
+  ///   - inputDescriptor: an open descriptor to use as standard input instead of `input`.
+  ///   - ownGroup: whether signals from the terminal do not reach it.
+  ///   - endsByItself: whether it is left alone when the last reference goes.
   public init(
     _ arguments: [String], environment: [String: String] = [:], workingDirectory: String? = nil, input: [UInt8] = [],
-    inputDescriptor: Int32? = nil, ownGroup: Bool = false
+    inputDescriptor: Int32? = nil, ownGroup: Bool = false, endsByItself: Bool = false
   ) throws {
+    self.endsByItself = endsByItself
     folder = try TemporaryFolder()
     guard FileManager.default.createFile(atPath: folder.file("in"), contents: Data(input)) else {
       throw TestServerError("cannot write \(folder.path)")
@@ -81,7 +86,7 @@ public final class Subprocess: Sendable {
   }
 
   deinit {
-    guard status.withLock({ $0 }) == nil else { return }
+    guard status.withLock({ $0 }) == nil, !endsByItself else { return }
     kill(processID, SIGKILL)
     waitpid(processID, nil, 0)
   }
