@@ -64,6 +64,7 @@ import Testing
     let bouncer = try await PgBouncer.start(before: server, poolSize: 1)
     let first = connection(bouncer)
     let second = connection(bouncer)
+    try await first.connect()
     for _ in 0..<3 {
       let late = try await first.error {
         _ = try await $0.rows("SELECT pg_sleep(60)", limits: .init(deadline: 2)) { _ in 0 }

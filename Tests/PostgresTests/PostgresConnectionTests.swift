@@ -258,6 +258,7 @@ import Testing
 
   @Test func aDeadlineThatTheBodySwallowsIsThrownAllTheSame() async throws {
     let connection = try await PostgresServer.shared.connection()
+    try await connection.connect()
     let error = try await connection.error {
       try await $0.readOnly(TransactionLimits(deadline: 2)) { try? $0.query("SELECT pg_sleep(60)") { _ in } }
     }
