@@ -27,6 +27,7 @@ struct AttemptNormaliser {
   func attempts(
     of run: DagRun, live: [TaskInstanceRow], history: [TaskInstanceRow], firstPokes: [AttemptKey: Instant] = [:]
   ) -> [TaskAttempt] {
+    if history.isEmpty, firstPokes.isEmpty { return onlyAttempts(of: run, live: live) }
     var attempts: [AttemptKey: TaskAttempt] = [:]
     var newestInHistory: [TaskInstance: AttemptKey] = [:]
     for row in history {
@@ -50,7 +51,26 @@ struct AttemptNormaliser {
       // Notes belong to the task instance, not to a try: the newest one shows them.
       if let note = row.note, let shown { attempts[shown]?.note = note }
     }
-    return attempts.values.sorted { $0.key < $1.key }
+    return Self.ordered(Array(attempts.values))
+  }
+
+  /// The same where every task instance has been tried once at most, as in most runs: no two rows can meet.
+  private func onlyAttempts(of run: DagRun, live: [TaskInstanceRow]) -> [TaskAttempt] {
+    var attempts: [TaskAttempt] = []
+    attempts.reserveCapacity(live.count)
+    for row in live {
+      guard let number = tryNumber(of: row, [:]) else { continue }
+      let key = AttemptKey(taskID: row.taskID, mapIndex: row.mapIndex, tryNumber: number)
+      var attempt = attempt(key, row, isCurrent: true, run, nil)
+      attempt.note = row.note
+      attempts.append(attempt)
+    }
+    return Self.ordered(attempts)
+  }
+
+  /// By key. Positions are sorted rather than the attempts, which are large.
+  private static func ordered(_ attempts: [TaskAttempt]) -> [TaskAttempt] {
+    attempts.indices.sorted { attempts[$0].key < attempts[$1].key }.map { attempts[$0] }
   }
 
   /// The number of the try that a live row shows; nil when it shows none.
@@ -82,7 +102,7 @@ struct AttemptNormaliser {
     attempt.operatorName = row.operatorName
     attempt.state = row.state
     attempt.queuedAt = row.queuedAt
-    attempt.startDate = [firstPoke, row.startDate].compactMap { $0 }.min()
+    attempt.startDate = firstPoke.map { min($0, row.startDate ?? $0) } ?? row.startDate
     // What a try that is not over has there is the end of its last poke.
     if !Self.underWay.contains(row.state) {
       attempt.endDate = row.endDate

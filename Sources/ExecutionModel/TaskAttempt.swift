@@ -26,7 +26,7 @@ extension AttemptKey: Comparable {
     if left.taskID.hasSameBytes(as: right.taskID) {
       return (left.mapIndex, left.tryNumber) < (right.mapIndex, right.tryNumber)
     }
-    return left.taskID.utf8.lexicographicallyPrecedes(right.taskID.utf8)
+    return left.taskID.precedesInBytes(right.taskID)
   }
 }
 

@@ -39,7 +39,28 @@ extension String {
 
   /// Whether both are written with the same bytes. `==` also holds for other spellings of the same characters (é as one
   /// scalar or as two), which are different identifiers to a database.
-  public func hasSameBytes(as other: String) -> Bool { self == other && utf8.elementsEqual(other.utf8) }
+  public func hasSameBytes(as other: String) -> Bool {
+    utf8.count == other.utf8.count && compareBytes(with: other) == 0
+  }
+
+  /// Whether this text comes first when bytes are compared, as databases with the collation `C` do it.
+  public func precedesInBytes(_ other: String) -> Bool { compareBytes(with: other) < 0 }
+
+  /// Less than, equal to or greater than 0, like memcmp; a text precedes what it begins.
+  private func compareBytes(with other: String) -> Int {
+    let result = utf8.withContiguousStorageIfAvailable { mine in
+      other.utf8.withContiguousStorageIfAvailable { theirs in
+        for index in 0..<min(mine.count, theirs.count) where mine[index] != theirs[index] {
+          return Int(mine[index]) - Int(theirs[index])
+        }
+        return mine.count - theirs.count
+      }
+    }
+    if let result, let result { return result }
+    // Text that is not stored as UTF-8 does not occur on this platform, but would still be compared right.
+    if utf8.elementsEqual(other.utf8) { return 0 }
+    return utf8.lexicographicallyPrecedes(other.utf8) ? -1 : 1
+  }
 
   /// The bytes that ``init(lossless:)`` was given.
   public var losslessBytes: [UInt8] {
