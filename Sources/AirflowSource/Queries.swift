@@ -6,6 +6,8 @@ enum StaticSQL {
   static let alembicHead = text(PackageResources.alembic_head_sql)
   static let highestRun = text(PackageResources.highest_run_sql)
   static let liveRuns = text(PackageResources.live_runs_sql)
+  static let namedRuns = text(PackageResources.named_runs_sql)
+  static let sweepFacts = text(PackageResources.sweep_facts_sql)
 
   private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
 }
@@ -15,6 +17,8 @@ struct Queries {
   var moment: String
   var historyRuns: String
   var historyCount: String
+  var sweepRuns: String
+  var fingerprints: String
   var dagRuns: String
   var taskInstances: String
   /// nil where there is no such table.
@@ -35,6 +39,8 @@ struct Queries {
     moment = sql(PackageResources.moment_sql)
     historyRuns = sql(PackageResources.history_runs_sql)
     historyCount = sql(PackageResources.history_count_sql)
+    sweepRuns = sql(PackageResources.sweep_runs_sql)
+    fingerprints = either(PackageResources.airflow2_fingerprints_sql, PackageResources.airflow3_fingerprints_sql)
     dagRuns = either(PackageResources.airflow2_dag_runs_sql, PackageResources.airflow3_dag_runs_sql)
     taskInstances = either(PackageResources.airflow2_task_instances_sql, PackageResources.airflow3_task_instances_sql)
     if schema.has("task_instance_history") {

@@ -16,4 +16,10 @@ struct ReadLimits: Sendable {
   var taskInstancesPerCall = 50_000
   /// Once a call has read so many bytes of XComs and rendered fields, the rest is left to the next one.
   var contentBytesPerCall = 32 << 20
+  /// Runs of which one statement computes the fingerprints.
+  var runsPerFingerprint = 100
+  /// Once a slice of the sweep has taken so many milliseconds, the rest is left to the next one.
+  var sweepMilliseconds = 400.0
+  /// Runs that one slice of the sweep looks at, those that are too old included.
+  var runsPerSweep = 50_000
 }
