@@ -25,6 +25,8 @@ struct Queries {
   var taskInstanceHistory: String?
   /// nil where there is no such table.
   var firstPokes: String?
+  /// Those up to a size that is always fetched; says of which others there are.
+  var smallXComs: String
   var xcoms: String
   var renderedFields: String
   var dags: String
@@ -50,9 +52,23 @@ struct Queries {
     if schema.has("task_reschedule") {
       firstPokes = either(PackageResources.airflow2_first_pokes_sql, PackageResources.airflow3_first_pokes_sql)
     }
+    smallXComs = either(PackageResources.airflow2_small_xcoms_sql, PackageResources.airflow3_small_xcoms_sql)
     xcoms = either(PackageResources.airflow2_xcoms_sql, PackageResources.airflow3_xcoms_sql)
     renderedFields = sql(PackageResources.rendered_fields_sql)
     dags = either(PackageResources.airflow2_dags_sql, PackageResources.airflow3_dags_sql)
     if schema.has("dag_tag") { dagTags = sql(PackageResources.dag_tags_sql) }
+  }
+
+  /// The query with numbers in place of its parameters, for COPY, which takes none: `$1` are the ids, `$2` and so on the
+  /// others. The comment that names the query stays as it is.
+  static func inlined(_ sql: String, _ ids: [Int64], _ others: Int...) -> String {
+    let name = sql.hasPrefix("--") ? sql.prefix { $0 != "\n" } : ""
+    var text = String(sql.dropFirst(name.count))
+    // The highest first: $1 begins $10.
+    for (index, value) in others.enumerated().reversed() {
+      text = text.split(separator: "$\(index + 2)", omittingEmptySubsequences: false).joined(separator: "\(value)")
+    }
+    let list = "'{" + ids.map { "\($0)" }.joined(separator: ",") + "}'"
+    return name + text.split(separator: "$1", omittingEmptySubsequences: false).joined(separator: list)
   }
 }

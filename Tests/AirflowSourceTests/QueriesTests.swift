@@ -36,8 +36,9 @@ import Testing
     for ids in [[500], Array(961...1000), Array(1...40)] as [[Int64]] {
       let runs = PostgresParameter.intArray(ids)
       var statements: [(String, [PostgresParameter])] = [
-        (queries.dagRuns, [runs, .int(1000)]), (queries.taskInstances, [runs]), (queries.xcoms, [runs] + bounds),
-        (queries.renderedFields, [runs] + bounds), (queries.dags, [runs]),
+        (queries.dagRuns, [runs, .int(1000)]), (queries.taskInstances, [runs]),
+        (queries.xcoms, [runs] + bounds + [.int(1024)]),
+        (queries.smallXComs, [runs, .int(1024)]), (queries.dags, [runs]),
         (StaticSQL.liveRuns, [.int(1000), .int(500), .int(0), runs]),
         (queries.historyRuns, [.int(900), .int(100), .null]),
       ]

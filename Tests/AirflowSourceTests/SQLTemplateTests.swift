@@ -37,7 +37,8 @@ import Testing
       let texts: [String?] = [
         queries.moment, queries.sweepRuns, queries.fingerprints, queries.historyRuns, queries.historyCount,
         queries.dagRuns, queries.taskInstances,
-        queries.taskInstanceHistory, queries.firstPokes, queries.xcoms, queries.renderedFields, queries.dags,
+        queries.taskInstanceHistory, queries.firstPokes, queries.smallXComs, queries.xcoms, queries.renderedFields,
+        queries.dags,
         queries.dagTags,
       ]
       for text in texts.compactMap({ $0 }) {
