@@ -7,6 +7,8 @@ enum StaticSQL {
   static let highestRun = text(PackageResources.highest_run_sql)
   static let liveRuns = text(PackageResources.live_runs_sql)
   static let namedRuns = text(PackageResources.named_runs_sql)
+  static let survivingRuns = text(PackageResources.surviving_runs_sql)
+  static let archiveTables = text(PackageResources.archive_tables_sql)
   static let sweepFacts = text(PackageResources.sweep_facts_sql)
 
   private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

@@ -43,8 +43,10 @@ import Testing
 
   @Test func theShortWayGivesWhatTheLongOneGives() {
     let texts = [
-      "", "0", "7", "50019001", "007", "-5", "1.50", "1e3", "12345678901234567890123", "\"\"", "\"", "\"a\"", "\"a", "\"a\"b\"",
-      "\"https://cloud.getdbt.com/deploy/1/projects/2/runs/3/\"", #""\u00e9""#, #""\\""#, #""\""#, "\"é\"", "\"\u{7F}\"", "\"\t\"",
+      "", "0", "7", "50019001", "007", "-5", "1.50", "1e3", "12345678901234567890123", "\"\"", "\"", "\"a\"", "\"a",
+      "\"a\"b\"",
+      "\"https://cloud.getdbt.com/deploy/1/projects/2/runs/3/\"", #""\u00e9""#, #""\\""#, #""\""#, "\"é\"",
+      "\"\u{7F}\"", "\"\t\"",
       "null", " 5", "5 ", "\" \"", "\"</script>\"",
     ]
     for text in texts {
