@@ -8,8 +8,8 @@ build_packages=(
   libpq-dev libcurl4-openssl-dev libsqlite3-dev libyaml-dev libsimdjson-dev libmicrohttpd-dev zlib1g-dev libssl-dev
   pkg-config postgresql
 )
-# What the tests need besides.
-test_packages=(pgbouncer python3 systemd openssl gzip)
+# What the tests need besides: servers, and the programs that judge units and shell completions.
+test_packages=(pgbouncer python3 systemd openssl gzip bash zsh fish)
 
 say() { printf '\n==> %s\n' "$*"; }
 
