@@ -99,7 +99,12 @@ let package = Package(
     tests("Records", ["ExecutionModel", "JSONText"]),
     tests("Ledger", ["ExecutionModel", "Records", "SQLite", "Migrations", "JSONText"]),
     tests("OpenLineage", ["ExecutionModel", "JSONText"]),
-    tests("Sinks", ["ExecutionModel", "Ledger", "TestServers", "LoopbackHTTP", "HTTPClient", "JSONText"]),
+    tests(
+      "Sinks",
+      [
+        "ExecutionModel", "Records", "Ledger", "SQLite", "OpenLineage", "TestServers", "LoopbackHTTP", "HTTPClient",
+        "JSONText",
+      ]),
     tests("Configuration", []),
     tests("Telemetry", ["Platform"]),
     tests("CommandLine", ["Configuration", "ExecutionModel"]),

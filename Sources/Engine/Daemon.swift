@@ -176,22 +176,22 @@ public struct Daemon: Sendable {
       do {
         let progress = try await workshop.ledger.progress(ofSink: sink.name)
         let silence = Double(progress.notBefore - wallClockMicroseconds()) / 1e6
-        // Also bounded: a clock that was set back must not silence a sink for years.
-        if silence > 0, silence < 3600 {
+        // No sink waits for longer than an hour: a clock that was set back must not silence one for years.
+        if silence > 0, silence <= 3600 {
           wait = silence
           if stop.isSet { return }
         } else {
           let round = try await sink.deliver()
           note(round, of: sink)
-          if round.outage == nil, !round.wasIdle {
-            wait = 0
-          } else if round.wasIdle {
+          if round.wasIdle {
             if stop.isSet { return }
             if let next = try await workshop.ledger.nextRetry(ofSink: progress.id) {
               wait = min(wait, max(0.1, Double(next - wallClockMicroseconds()) / 1e6))
             }
-          } else if stop.isSet {
-            return
+          } else {
+            // After an outage the silence is waited for above.
+            wait = 0
+            if stop.isSet, round.outage != nil { return }
           }
         }
         outages.succeeded("ledger", workshop.ledger.path)

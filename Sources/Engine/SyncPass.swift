@@ -162,14 +162,15 @@ public struct SyncPass: Sendable {
       outcome.parked += round.parked
       if let outage = round.outage {
         failures += 1
-        guard failures < Self.tries else {
+        let wait = Double(outage.retryAt - wallClockMicroseconds()) / 1e6
+        // A refused token or a long silence is not waited for.
+        guard failures < Self.tries, wait < 10, outage.cause != "token-refused" else {
           outcome.failures.append("sink `\(sink.name)`: \(outage.detail)")
           break
         }
-        try await Task.sleep(for: .seconds(Double(failures)))
+        try await Task.sleep(for: .seconds(max(0, wait)))
         continue
       }
-      failures = 0
       if round.wasIdle {
         let progress = try await workshop.ledger.progress(ofSink: sink.name)
         guard let next = try await workshop.ledger.nextRetry(ofSink: progress.id), progress.pending > 0 else { break }
@@ -178,6 +179,7 @@ public struct SyncPass: Sendable {
         try await Task.sleep(for: .seconds(max(0.05, wait)))
         continue
       }
+      failures = 0
       let progress = try await workshop.ledger.progress(ofSink: sink.name)
       request.progress(.delivering(sink: sink.name, delivered: outcome.delivered, pending: progress.pending))
     }

@@ -47,35 +47,44 @@ extension Ledger {
     try read { database in
       try database.prepare(
         """
-        SELECT id, kind, dag_run, dbt_run, task_id, map_index, number, transition, event_time, tries, body FROM outbox o
-        WHERE sink = ?1 AND parked_at IS NULL AND not_before <= ?2
-          AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.sink = ?1 AND e.dag_run = o.dag_run AND e.not_before > 0
-            AND e.parked_at IS NULL AND e.id < o.id AND e.not_before > ?2)
+        SELECT \(OutboxItem.columns) FROM outbox o
+        WHERE sink = ?1 AND parked_at IS NULL AND not_before <= ?2 AND NOT EXISTS (\(Self.earlierDelayed) AND e.not_before > ?2)
         ORDER BY id LIMIT ?3
         """
       ).binding {
         $0(sink)
         $0(now)
         $0(limit)
-      }.rows { row -> OutboxItem? in
-        var columns = SQLiteColumns(row)
-        let id = columns.integer()
-        guard let kind = OutboxItem.Kind(rawValue: columns.text()) else { return nil }
-        let dagRun = columns.integer()
-        let dbtRun = columns.optionalInteger()
-        let taskID = columns.optionalText()
-        let mapIndex = columns.optionalInt()
-        let number = columns.optionalInt()
-        let transition = columns.optionalText().flatMap(ExecutionEvent.Transition.init(rawValue:))
-        let time = columns.optionalInstant()
-        let attempt = taskID.map { AttemptKey(taskID: $0, mapIndex: mapIndex ?? -1, tryNumber: number ?? 0) }
-        return OutboxItem(
-          id: id, kind: kind, dagRun: dagRun, dbtRun: dbtRun, attempt: attempt,
-          clearNumber: kind == .dagRun ? number : nil,
-          transition: transition, eventTime: time, tries: columns.int(), body: columns.optionalBytes())
-      }.compactMap(\.self)
+      }.rows(OutboxItem.read).compactMap(\.self)
     }
   }
+
+  /// The item to find out with whether a backend is back: the oldest that was not tried yet, else the one that has
+  /// waited longest for its next try. So one item that always fails cannot keep the others from being tried.
+  public func probingItem(ofSink sink: Int64, now: Int64) throws -> OutboxItem? {
+    try read { database in
+      for condition in ["not_before = 0", "not_before > 0"] {
+        let item = try database.prepare(
+          """
+          SELECT \(OutboxItem.columns) FROM outbox o
+          WHERE sink = ?1 AND parked_at IS NULL AND not_before <= ?2 AND \(condition) AND NOT EXISTS (\(Self.earlierDelayed))
+          ORDER BY not_before, id LIMIT 1
+          """
+        ).binding {
+          $0(sink)
+          $0(now)
+        }.firstRow(OutboxItem.read)
+        if let item, let item { return item }
+      }
+      return nil
+    }
+  }
+
+  /// What stands before an item `o` in its record and has to be tried again. Without a DAG run the record is the dbt run.
+  private static let earlierDelayed = """
+    SELECT 1 FROM outbox e WHERE e.sink = ?1 AND e.dag_run = o.dag_run AND (o.dag_run <> 0 OR e.dbt_run IS o.dbt_run)
+      AND e.not_before > 0 AND e.parked_at IS NULL AND e.id < o.id
+    """
 
   /// When the first item that waits for its next try is due; nil when none waits.
   public func nextRetry(ofSink sink: Int64) throws -> Int64? {
@@ -182,6 +191,30 @@ extension Ledger {
         }.run()
       }
     }
+  }
+}
+
+extension OutboxItem {
+  fileprivate static let columns =
+    "id, kind, dag_run, dbt_run, task_id, map_index, number, transition, event_time, tries, body"
+
+  /// nil for a kind that this release does not know.
+  fileprivate static func read(_ row: SQLiteStatement) -> OutboxItem? {
+    var columns = SQLiteColumns(row)
+    let id = columns.integer()
+    guard let kind = Kind(rawValue: columns.text()) else { return nil }
+    let dagRun = columns.integer()
+    let dbtRun = columns.optionalInteger()
+    let taskID = columns.optionalText()
+    let mapIndex = columns.optionalInt()
+    let number = columns.optionalInt()
+    let transition = columns.optionalText().flatMap(ExecutionEvent.Transition.init(rawValue:))
+    let time = columns.optionalInstant()
+    let attempt = taskID.map { AttemptKey(taskID: $0, mapIndex: mapIndex ?? -1, tryNumber: number ?? 0) }
+    return OutboxItem(
+      id: id, kind: kind, dagRun: dagRun, dbtRun: dbtRun, attempt: attempt,
+      clearNumber: kind == .dagRun ? number : nil, transition: transition, eventTime: time, tries: columns.int(),
+      body: columns.optionalBytes())
   }
 }
 
