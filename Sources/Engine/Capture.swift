@@ -39,6 +39,7 @@ actor Capture {
   private let history: AirflowReader
   private let liveConnection: PostgresConnection
   private let historyConnection: PostgresConnection
+  private let propose: Ledger.Proposer
   private let clock: @Sendable () -> Int64
 
   private var schema: AirflowSchema?
@@ -52,13 +53,15 @@ actor Capture {
   private static let rereadWindow: Int64 = 1000
   private static let runsPerPage = 500
 
+  /// - Parameter propose: finds links in a run; pure.
   init(
-    _ configuration: AirflowConfiguration, ledger: Ledger,
+    _ configuration: AirflowConfiguration, ledger: Ledger, proposing propose: @escaping Ledger.Proposer = Capture.links,
     clock: @escaping @Sendable () -> Int64 = wallClockMicroseconds
   ) {
     instance = configuration.name
     self.configuration = configuration
     self.ledger = ledger
+    self.propose = propose
     self.clock = clock
     let database = configuration.postgres
     liveConnection = PostgresConnection(database, name: "live")
@@ -66,6 +69,11 @@ actor Capture {
     let filter = AirflowSource.DagFilter(include: configuration.dags.include, exclude: configuration.dags.exclude)
     live = AirflowReader(instance: configuration.name, connection: liveConnection, filter: filter)
     history = AirflowReader(instance: configuration.name, connection: historyConnection, filter: filter)
+  }
+
+  /// Links from the evidence of one snapshot and what the ledger knows of earlier tries.
+  static let links: Ledger.Proposer = { snapshot, known in
+    proposeLinks(for: snapshot, known: known.map(KnownAttempt.init))
   }
 
   /// Warnings of the last probe.
@@ -255,9 +263,4 @@ actor Capture {
     knownInWindow = try await ledger.runIDs(of: known.id, above: known.cursor - Self.rereadWindow)
     progress = known
   }
-}
-
-/// Links from the evidence of one snapshot and what the ledger knows of earlier tries.
-private let propose: Ledger.Proposer = { snapshot, known in
-  proposeLinks(for: snapshot, known: known.map(KnownAttempt.init))
 }
