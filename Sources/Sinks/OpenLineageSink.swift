@@ -179,6 +179,8 @@ public actor OpenLineageSink: Sink {
       let outcome = DeliveryOutcome.of(
         status: response.status, retryAfter: response.header("Retry-After"), answer: response.body, now: clock())
       return .answered(outcome, tokenRefused: DeliveryOutcome.isRefusedToken(status: response.status))
+    // Asked to stop: nothing is wrong with the backend.
+    case .failure(let error) where error.kind == .cancelled: return .waiting
     case .failure(let error): return .failed(cause: "http-\(error.kind.rawValue)", detail: error.description)
     }
   }

@@ -43,7 +43,7 @@ final class EventBackend: Sendable {
   var bodies: [[UInt8]] { state.withLock { $0.bodies } }
   /// Requests, accepted or not.
   var requests: Int { state.withLock { $0.requests } }
-  var distinct: Set<[UInt8]> { Set(bodies) }
+  var distinct: Set<String> { Set(bodies.map { String(decoding: $0, as: UTF8.self) }) }
 
   private func take(_ request: LoopbackRequest) -> LoopbackResponse {
     state.withLock { state in
@@ -54,6 +54,15 @@ final class EventBackend: Sendable {
       return state.answer
     }
   }
+}
+
+/// Says how two sets differ that should be equal.
+func expectEqual(_ left: Set<String>, _ right: Set<String>, _ location: SourceLocation = #_sourceLocation) {
+  let (extra, missing) = (left.subtracting(right).sorted(), right.subtracting(left).sorted())
+  #expect(
+    extra.isEmpty && missing.isEmpty,
+    "\(extra.count) that should not be there, \(missing.count) missing: \(extra.first ?? "-") / \(missing.first ?? "-")",
+    sourceLocation: location)
 }
 
 /// The promises that hold for every stream of events: one START and one end per run id, the START first.

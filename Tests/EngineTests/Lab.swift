@@ -6,6 +6,7 @@ import LoopbackHTTP
 import Synchronization
 import TestServers
 import Testing
+import _StringProcessing
 
 /// One syncer's world: an Airflow database in a real server, a stand-in for dbt Cloud that knows the runs of the truth,
 /// a backend, a folder for ledger and file sink, and a configuration that names them all.
@@ -85,6 +86,8 @@ final class Lab: Sendable {
 
   func openCloud() throws {
     let server = try standIn.serve(port: cloudPort)
+    // The same in every lab, so that their records can be compared.
+    standIn.setBaseURL("https://dbt.example")
     cloud.withLock { $0 = server }
   }
 
@@ -125,6 +128,35 @@ final class Lab: Sendable {
   func status() async throws -> JSONValue {
     let output = try await run(["status", "--json"])
     return try JSONValue(parsing: output.standardOutput)
+  }
+
+  /// Waits until two polls that began after this call have ended.
+  func waitForPolls() async throws {
+    // Each of the syncer's transactions starts with a query that the server notes the time of.
+    for _ in 1...2 {
+      let moment = try await server.execute("SELECT clock_timestamp()", database: database)
+      try await eventually("a poll") {
+        try await server.execute(
+          """
+          SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle'
+            AND application_name = 'airflow-syncer/lab' AND query_start > '\(moment)'
+          """, database: database) != "0"
+      }
+    }
+  }
+
+  /// Waits until nothing is left to be fetched or delivered.
+  func waitUntilIdle() async throws {
+    try await eventually(within: 90, "that everything is fetched and delivered") {
+      let status = try await self.status()
+      let parts = (status["dbt_cloud"]?.arrayValue ?? []) + (status["sinks"]?.arrayValue ?? [])
+      return parts.allSatisfy { $0["pending"]?.integerValue == 0 }
+    }
+  }
+
+  /// Records but for `revision`, which counts how often a record changed on its way.
+  func recordsWithoutRevision() async throws -> Set<String> {
+    Set(try await records().map { $0.replacing(/"revision":\d+,/, with: "", maxReplacements: 1) })
   }
 
   func state() async throws -> String { try await status()["state"]?.stringValue ?? "-" }
