@@ -155,4 +155,35 @@ import Testing
     expectEqual(lab.backend.distinct, calm.backend.distinct)
     expectEqual(try await lab.recordsWithoutRevision(), try await calm.recordsWithoutRevision())
   }
+
+  @Test func aFullFileSystemUnderTheLedgerHealsWhenThereIsRoom() async throws {
+    guard let disk = try await SmallFileSystem(megabytes: 16) else { return }
+    let lab = try await Lab(
+      database: try await AirflowFixtures.dump("2.6.3"), truth: "2.6.3",
+      .init(hasLineage: false, ledger: "\(disk.path)/ledger.db"))
+    let daemon = try lab.startDaemon()
+    try await lab.waitUntilIdle()
+    try disk.fill()
+    try await lab.server.execute(
+      """
+      INSERT INTO dag_run (dag_id, execution_date, run_id, run_type, state, start_date, end_date)
+      SELECT 'exp', '2026-01-01'::timestamptz + n * interval '1 second', 'copy_' || repeat('x', 200) || n, 'manual', 'success',
+        '2026-01-01', '2026-01-02' FROM generate_series(1, 6000) n
+      """, database: lab.database)
+    try await eventually(within: 60, "a word about the full file system") {
+      daemon.output.errorText.contains("the file system is full")
+    }
+    #expect(daemon.isRunning)
+    disk.empty()
+    try await eventually(within: 60, "that it works again") { daemon.output.errorText.contains("ledger_back") }
+    try await eventually(within: 60, "the last of the runs") {
+      try await lab.run(["runs", "list", "--dag", "exp", "--limit", "10000"]).text.split(separator: "\n").count > 6000
+    }
+    try await lab.waitUntilIdle()
+    daemon.signal(SIGTERM)
+    let output = try await daemon.finish(within: 20)
+    #expect(output.status == 0)
+    #expect(output.errorText.split(separator: "\n").count { $0.contains("ledger_lost") } == 1, "\(output.errorText)")
+    #expect(lab.archiveLines.count { $0.contains("copy_xxx") } == 6000)
+  }
 }

@@ -57,11 +57,13 @@ final class EventBackend: Sendable {
 }
 
 /// Says how two sets differ that should be equal.
-func expectEqual(_ left: Set<String>, _ right: Set<String>, _ location: SourceLocation = #_sourceLocation) {
+func expectEqual(
+  _ left: Set<String>, _ right: Set<String>, _ comment: Comment = "", _ location: SourceLocation = #_sourceLocation
+) {
   let (extra, missing) = (left.subtracting(right).sorted(), right.subtracting(left).sorted())
   #expect(
     extra.isEmpty && missing.isEmpty,
-    "\(extra.count) that should not be there, \(missing.count) missing: \(extra.first ?? "-") / \(missing.first ?? "-")",
+    "\(extra.count) that should not be there, \(missing.count) missing: \(extra.first ?? "-") / \(missing.first ?? "-"). \(comment.rawValue)",
     sourceLocation: location)
 }
 

@@ -145,18 +145,30 @@ final class Lab: Sendable {
     }
   }
 
-  /// Waits until nothing is left to be fetched or delivered.
+  /// Waits until nothing is left to be read, fetched or delivered.
   func waitUntilIdle() async throws {
     try await eventually(within: 90, "that everything is fetched and delivered") {
       let status = try await self.status()
+      let isLoaded = (status["airflow"]?.arrayValue ?? []).allSatisfy { $0["backfill"]?["done"]?.boolValue == true }
       let parts = (status["dbt_cloud"]?.arrayValue ?? []) + (status["sinks"]?.arrayValue ?? [])
-      return parts.allSatisfy { $0["pending"]?.integerValue == 0 }
+      return isLoaded && parts.allSatisfy { $0["pending"]?.integerValue == 0 }
     }
   }
 
   /// Records but for `revision`, which counts how often a record changed on its way.
   func recordsWithoutRevision() async throws -> Set<String> {
-    Set(try await records().map { $0.replacing(/"revision":\d+,/, with: "", maxReplacements: 1) })
+    Set(try await records().map(withoutRevision))
+  }
+
+  private func withoutRevision(_ record: String) -> String {
+    record.replacing(/"revision":\d+,/, with: "", maxReplacements: 1)
+  }
+
+  /// The file sink's last line of each record.
+  func lastArchived(withRevision: Bool = false) async throws -> Set<String> {
+    var last: [String: String] = [:]
+    for line in archiveLines { last[try #require(try JSONValue(parsing: line)["key"]?.stringValue)] = line }
+    return Set(last.values.map { withRevision ? $0 : withoutRevision($0) })
   }
 
   func state() async throws -> String { try await status()["state"]?.stringValue ?? "-" }
