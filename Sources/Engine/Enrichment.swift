@@ -106,14 +106,23 @@ actor Enrichment {
       return (outcome, doubts)
     }
     var outcome = result
-    // Where others are answered for, the fault lies with the run; else the account is away.
-    let isRunsOwn = hasAnswered || outcome.fetched > 0
+    // Where the account answers for others, the fault lies with the run.
+    var isRunsOwn = hasAnswered || outcome.fetched > 0
+    if !isRunsOwn, !doubts.isEmpty, outcome.outage == nil { isRunsOwn = try await answers() }
     for (due, error) in doubts {
       if !isRunsOwn { outcome.outage = outcome.outage ?? error }
       try await ledger.noteFailure(
         due.id, reason: error.description, nextFetchAt: isRunsOwn ? retryTime(due) : 0)
     }
     return outcome
+  }
+
+  /// Whether the account answers at all.
+  private func answers() async throws -> Bool {
+    do {
+      _ = try await client.runs(limit: 1)
+      return true
+    } catch is DbtCloudError { return false }
   }
 
   private func fetch(_ due: DueDbtRun) async throws -> Attempt {
@@ -192,7 +201,7 @@ actor Enrichment {
   private func nextLook(at run: DbtRun) -> Int64 {
     let now = clock()
     let age = run.createdAt.map { Double(now - $0.microseconds) / 1e6 } ?? 0
-    return now + Int64(min(60, max(5, age / 20)) * 1e6)
+    return now + Int64(min(30, max(5, age / 20)) * 1e6)
   }
 
   private func fill(_ step: inout DbtStep, of due: DueDbtRun, earlier: Set<String>) async throws {

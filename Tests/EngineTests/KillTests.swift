@@ -39,6 +39,7 @@ import Testing
   private func compare(_ lab: Lab, _ calm: Lab, _ what: String) async throws {
     let comment = Comment(rawValue: what)
     expectEqual(lab.backend.distinct, calm.backend.distinct, comment)
+    // All but the revision, which counts how often a record changed on its way.
     expectEqual(try await lab.recordsWithoutRevision(), try await calm.recordsWithoutRevision(), comment)
     expectEqual(try await lab.lastArchived(), try await calm.lastArchived(), comment)
     // The file sink's last line of a record is the record.

@@ -35,7 +35,8 @@ final class Lab: Sendable {
   /// - Parameters:
   ///   - database: of the shared server, unless `server` is given.
   ///   - truth: the version whose dbt runs the stand-in plays; nil for none.
-  init(database: String, server: PostgresServer? = nil, truth: String?, _ settings: Settings = Settings()) async throws {
+  init(database: String, server: PostgresServer? = nil, truth: String?, _ settings: Settings = Settings()) async throws
+  {
     folder = try TemporaryFolder()
     self.database = database
     if let server { self.server = server } else { self.server = try await PostgresServer.shared }
@@ -122,6 +123,11 @@ final class Lab: Sendable {
     let output = try await run(["runs", "list", "--json"] + arguments)
     try #require(output.status == 0, "\(output.errorText)")
     return output.text.split(separator: "\n").map(String.init)
+  }
+
+  /// The same, empty where there is no ledger yet.
+  func recordsSoFar() async throws -> [String] {
+    try await run(["runs", "list", "--json"]).text.split(separator: "\n").map(String.init)
   }
 
   /// `status --json`.

@@ -6,7 +6,7 @@ import Testing
 @testable import Engine
 
 @Suite struct SyncPassTests {
-  private static let expected = [
+  static let expected = [
     "2.6.3": Truth.Verdict(exact: 26, strong: 3), "2.11.2": Truth.Verdict(exact: 84, strong: 9, reused: 2),
     "3.3.2": Truth.Verdict(exact: 33, strong: 3, reused: 1),
   ]

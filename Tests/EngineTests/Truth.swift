@@ -52,6 +52,9 @@ struct Truth {
     }
   }
 
+  /// The one run that a task has started.
+  func run(of taskID: String) -> DbtRun? { started.first { $0.key.taskID == taskID }?.value.first }
+
   func judge(_ records: [String]) throws -> Verdict {
     var verdict = Verdict()
     for text in records {
@@ -82,7 +85,8 @@ struct Truth {
       return
     }
     let parts = key.split(separator: "/")
-    let run = DbtRun(account: parts.dropLast().last.flatMap { Int64($0) } ?? 0, id: parts.last.flatMap { Int64($0) } ?? 0)
+    let run = DbtRun(
+      account: parts.dropLast().last.flatMap { Int64($0) } ?? 0, id: parts.last.flatMap { Int64($0) } ?? 0)
     let said = "\(one) \(relation) \(confidence) \(key)"
     guard starters[run] != nil, fetched.contains(key) else { return verdict.wrong.append(said) }
     switch relation {

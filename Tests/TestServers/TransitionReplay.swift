@@ -54,7 +54,8 @@ public actor TransitionReplay {
     // psql writes what `\warn` says, and every error, to standard error without a buffer.
     process = try Subprocess(
       [
-        "/bin/sh", "-c", "fifo=$1; shift; exec \"$@\" 2>\"$fifo\"", "replay", fifo, server.psqlProgram, "-X", "-q", "-v",
+        "/bin/sh", "-c", "fifo=$1; shift; exec \"$@\" 2>\"$fifo\"", "replay", fifo, server.psqlProgram, "-X", "-q",
+        "-v",
         "ON_ERROR_STOP=1", "-o", "/dev/null", "-d", server.conninfo(database: database, overSocket: true),
       ], inputDescriptor: child.number)
     try send("SET session_replication_role = replica;\n")
@@ -68,7 +69,9 @@ public actor TransitionReplay {
     var bytes = Array("\(sql)\\warn \(sent)\n".utf8)[...]
     while !bytes.isEmpty {
       let count = bytes.withUnsafeBytes { Glibc.send(input.number, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
-      guard count > 0 else { throw TestServerError("psql does not listen: errno \(errno). \(String(decoding: unread, as: UTF8.self))") }
+      guard count > 0 else {
+        throw TestServerError("psql does not listen: errno \(errno). \(String(decoding: unread, as: UTF8.self))")
+      }
       bytes = bytes.dropFirst(count)
     }
     let answer = try line()
