@@ -110,7 +110,10 @@ let package = Package(
     tests("CommandLine", ["Configuration", "ExecutionModel"]),
     tests(
       "Engine",
-      ["ExecutionModel", "TestServers", "DbtCloudStandIn", "LoopbackHTTP", "Configuration", "Ledger", "JSONText"]),
+      [
+        "ExecutionModel", "TestServers", "DbtCloudStandIn", "LoopbackHTTP", "Configuration", "Ledger", "JSONText",
+        "Correlation", "AirflowSource", "Platform", "Telemetry",
+      ]),
     tests("DbtCloudStandIn", ["ExecutionModel", "HTTPClient", "TestServers", "JSONText"]),
     .testTarget(
       name: "PackageTests", dependencies: ["AirflowSource", "CommandLine", "Configuration", "TestServers"],

@@ -244,10 +244,12 @@ struct DbtRunWriter {
     try database.prepare(
       """
       UPDATE dbt_run SET (\(DbtRunRow.columns.drop(prefix: "key, "))) = (\(placeholders(22))), fetch_state = 'known',
-        unresolved = NULL, failures = 0, next_fetch_at = ? WHERE id = ?
+        unresolved = NULL, failures = CASE WHEN ? THEN failures ELSE 0 END, next_fetch_at = ? WHERE id = ?
       """
     ).binding {
       DbtRunRow.bindFacts(run, to: &$0)
+      // Artifacts that cannot be read are counted until the run is complete.
+      $0(run.finishedAt != nil && !run.isComplete)
       $0(nextFetchAt)
       $0(id)
     }.run()
