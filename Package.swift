@@ -112,7 +112,7 @@ let package = Package(
       "Engine",
       [
         "ExecutionModel", "TestServers", "DbtCloudStandIn", "LoopbackHTTP", "Configuration", "Ledger", "JSONText",
-        "Correlation", "AirflowSource", "Platform", "Telemetry",
+        "Correlation", "AirflowSource", "Platform", "Telemetry", "DbtCloud", "Postgres",
       ]),
     tests("DbtCloudStandIn", ["ExecutionModel", "HTTPClient", "TestServers", "JSONText"]),
     .testTarget(

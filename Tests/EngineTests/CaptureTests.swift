@@ -43,6 +43,26 @@ import Testing
     #expect(!verdict.wrong.isEmpty)
   }
 
+  /// Polls go on while history is loaded, each from what the other has kept.
+  @Test(arguments: AirflowFixtures.versions)
+  func pollsAndHistoryDoNotDisturbEachOther(_ version: String) async throws {
+    let lab = try await Lab(
+      database: try await AirflowFixtures.dump(version), truth: version, .init(hasLineage: false, hasFile: false))
+    let workshop = try Workshop(try lab.configuration())
+    try await workshop.open(mode: "test")
+    let capture = try #require(workshop.captures.first)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for _ in 1...3 { group.addTask { for _ in 1...5 { _ = try await capture.poll() } } }
+      for _ in 1...2 { group.addTask { while try await capture.hasHistory() { _ = try await capture.loadHistory() } } }
+      try await group.waitForAll()
+    }
+    let status = try #require(try await workshop.ledger.status().airflow.first)
+    await workshop.close()
+    #expect(status.isBackfillDone)
+    #expect(status.backfillRuns == status.runs)
+    #expect(status.backfillTotal == status.runs)
+  }
+
   /// Polls after every transaction; then fetches and delivers what that brought.
   private func watch(
     _ version: String, in lab: Lab, proposing propose: @escaping Ledger.Proposer

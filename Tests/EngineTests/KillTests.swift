@@ -24,7 +24,7 @@ import Testing
     for kill in 1...(Self.killsPerVersion[version] ?? 0) {
       let moment = Double.random(in: 0...whole * 0.5, using: &random)
       moments.append(moment)
-      let sync = try Program.start(["sync"], config: lab.config, environment: ["TMPDIR": lab.folder.path])
+      let sync = try lab.start(["sync"])
       try await Task.sleep(for: .seconds(moment))
       sync.signal(SIGKILL)
       _ = try await sync.finish(within: 20)

@@ -114,8 +114,13 @@ final class Lab: Sendable {
     return output
   }
 
+  /// Starts a command; what it downloads goes with the lab, however it ends.
+  func start(_ arguments: [String], environment: [String: String] = [:]) throws -> Subprocess {
+    try Program.start(arguments, config: config, environment: environment.merging(["TMPDIR": folder.path]) { $1 })
+  }
+
   func startDaemon(environment: [String: String] = [:]) throws -> Subprocess {
-    try Program.start(["run"], config: config, environment: environment)
+    try start(["run"], environment: environment)
   }
 
   /// `runs list --json`, one record an element.

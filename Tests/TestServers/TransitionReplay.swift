@@ -13,6 +13,8 @@ public actor TransitionReplay {
     public var tables: Set<String>
     /// Whether it deletes XComs: what nobody has read by then is gone.
     public var deletesXComs: Bool
+    /// Seconds that went by in Airflow since the transaction before.
+    public var pause: Double
     fileprivate var sql: String
 
     /// Whether it changes anything that can make a difference to somebody who reads runs and tasks.
@@ -99,12 +101,19 @@ public actor TransitionReplay {
   private static func transactions(_ changes: [UInt8]) throws -> [Transaction] {
     var transactions: [Transaction] = []
     var last: Substring?
+    var lastTime = 0.0
     for line in String(decoding: changes, as: UTF8.self).split(separator: "\n") {
       guard let number = text(after: "\"tx\" : ", in: line, until: ","),
-        let table = text(after: "\"table\" : \"", in: line, until: "\"")
+        let table = text(after: "\"table\" : \"", in: line, until: "\""),
+        let time = text(after: "\"at\" : \"", in: line, until: "+").flatMap(secondsOfDay)
       else { throw TestServerError("not a recorded change: \(line.prefix(200))") }
       guard !line.contains("$replay$") else { throw TestServerError("cannot be quoted: \(line.prefix(200))") }
-      if number != last { transactions.append(Transaction(tables: [], deletesXComs: false, sql: "BEGIN;\n")) }
+      if number != last {
+        // The first waits for nothing; midnight is no pause.
+        let pause = last == nil ? 0 : max(0, time - lastTime)
+        transactions.append(Transaction(tables: [], deletesXComs: false, pause: pause, sql: "BEGIN;\n"))
+        lastTime = time
+      }
       last = number
       var transaction = transactions.removeLast()
       transaction.tables.insert(String(table))
@@ -117,6 +126,12 @@ public actor TransitionReplay {
       transaction.sql += "COMMIT;\n"
       return transaction
     }
+  }
+
+  /// `2026-11-21T00:37:04.738427`
+  private static func secondsOfDay(_ text: Substring) -> Double? {
+    let parts = (text.split(separator: "T").last ?? "").split(separator: ":").compactMap { Double($0) }
+    return parts.count == 3 ? parts[0] * 3600 + parts[1] * 60 + parts[2] : nil
   }
 
   private static func text(after name: String, in line: Substring, until end: Character) -> Substring? {
