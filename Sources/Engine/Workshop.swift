@@ -44,6 +44,7 @@ struct Workshop: Sendable {
 
   func close() async {
     for capture in captures { await capture.close() }
+    for sink in sinks { await sink.close() }
     // A full disk must not keep the process from ending.
     try? await ledger.noteStop()
     await ledger.close()

@@ -140,7 +140,9 @@ extension Ledger {
     var links = LedgerStatus.Links()
     try database.prepare(
       """
-      SELECT confidence, run_id = 0, count(*) FROM link WHERE made_at >= ? AND is_candidate = 0 GROUP BY 1, 2
+      SELECT l.confidence, l.run_id = 0 OR l.dbt_run IS NULL AND l.confidence <> 'ambiguous' OR d.fetch_state = 'unresolved',
+        count(*)
+      FROM link l LEFT JOIN dbt_run d ON d.id = l.dbt_run WHERE l.made_at >= ? AND l.is_candidate = 0 GROUP BY 1, 2
       """
     ).binding { $0(since) }.forEachRow { row in
       let count = Int(row.integer(2))

@@ -27,6 +27,9 @@ final class FileAppender {
 
   deinit { closeFile() }
 
+  /// Closes the file, so that another process may write it.
+  func close() { closeFile() }
+
   /// Opens the file when it is not open, or is another one than the one under that name.
   /// - Throws: ``FileSinkError``
   func open() throws {
@@ -129,11 +132,11 @@ final class FileAppender {
     let descriptor = Glibc.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard descriptor >= 0 else { return }
     fsync(descriptor)
-    close(descriptor)
+    Glibc.close(descriptor)
   }
 
   private func closeFile() {
-    if descriptor >= 0 { close(descriptor) }
+    if descriptor >= 0 { Glibc.close(descriptor) }
     descriptor = -1
     isTorn = false
   }

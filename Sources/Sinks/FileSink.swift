@@ -51,6 +51,8 @@ public actor FileSink: Sink {
   /// What every record begins with.
   static let lineBeginning = #"{"record_version":"#
 
+  public func close() { appender.file.close() }
+
   public func deliver() async throws -> DeliveryRound {
     var round = DeliveryRound()
     let progress = try await ledger.progress(ofSink: name)

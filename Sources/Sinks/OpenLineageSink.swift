@@ -59,6 +59,9 @@ public actor OpenLineageSink: Sink {
       sink: name, url: HTTPRequest(url: endpoint.url).printableURL, hasToken: endpoint.token != nil)
   }
 
+  /// Connections end with the sink; nobody waits for them.
+  public func close() {}
+
   public func deliver() async throws -> DeliveryRound {
     let progress = try await ledger.progress(ofSink: name)
     let items =

@@ -162,6 +162,8 @@ import Testing
       database: try await AirflowFixtures.dump("2.6.3"), truth: "2.6.3",
       .init(hasLineage: false, ledger: "\(disk.path)/ledger.db"))
     let daemon = try lab.startDaemon()
+    // A ledger that cannot be opened ends the daemon, for systemd to start it again.
+    try await eventually(within: 60, "the first run of it all") { daemon.output.errorText.contains("history_loaded") }
     try await lab.waitUntilIdle()
     try disk.fill()
     try await lab.server.execute(
@@ -173,7 +175,7 @@ import Testing
     try await eventually(within: 60, "a word about the full file system") {
       daemon.output.errorText.contains("the file system is full")
     }
-    #expect(daemon.isRunning)
+    #expect(daemon.isRunning, "\(daemon.output.errorText)")
     disk.empty()
     try await eventually(within: 60, "that it works again") { daemon.output.errorText.contains("ledger_back") }
     try await eventually(within: 60, "the last of the runs") {

@@ -44,7 +44,7 @@ struct MirrorTests {
       "Enrichment": "SyncPassTests", "Inspection": "driven by the tests of the program",
       "RunLookup": "driven by the tests of the program",
       "StatusLine": "one line of text; driven by the tests of the daemon", "StopSign": "DaemonTests",
-      "SyncerVersion": "a constant", "WorkFolder": "every pass goes through it",
+      "SyncerVersion": "a constant",
       "Workshop": "every pass goes through it",
     ],
     "ExecutionModel": [
