@@ -160,7 +160,9 @@ final class Lab: Sendable {
   func waitUntilIdle() async throws {
     try await eventually(within: 90, "that everything is fetched and delivered") {
       let status = try await self.status()
-      let isLoaded = (status["airflow"]?.arrayValue ?? []).allSatisfy { $0["backfill"]?["done"]?.boolValue == true }
+      // Before the ledger is made there is nothing at all.
+      let airflow = status["airflow"]?.arrayValue ?? []
+      let isLoaded = !airflow.isEmpty && airflow.allSatisfy { $0["backfill"]?["done"]?.boolValue == true }
       let parts = (status["dbt_cloud"]?.arrayValue ?? []) + (status["sinks"]?.arrayValue ?? [])
       return isLoaded && parts.allSatisfy { $0["pending"]?.integerValue == 0 }
     }
