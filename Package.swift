@@ -43,8 +43,8 @@ let package = Package(
     room("ExecutionModel"),
     room("Platform", ["CPlatform"]),
     room("JSONText", ["ExecutionModel", "CSimdjson"]),
-    room("Postgres", ["ExecutionModel", "Platform", "CLibPQ"]),
-    room("SQLite", ["Platform", "CSQLite"]),
+    room("Postgres", ["ExecutionModel", "Platform", "CLibPQ", "CPlatform"]),
+    room("SQLite", ["CSQLite"]),
     room("HTTPClient", ["Platform", "CCurl", "CZlib"]),
 
     // Source, correlation, dbt.
@@ -56,9 +56,9 @@ let package = Package(
     // Records, ledger, sinks.
     room("Records", ["ExecutionModel", "JSONText"]),
     .target(name: "Migrations", path: "Migrations", resources: [.embedInCode("SQL")], swiftSettings: swift),
-    room("Ledger", ["ExecutionModel", "Correlation", "Records", "SQLite", "Migrations", "JSONText"]),
+    room("Ledger", ["ExecutionModel", "Correlation", "Records", "SQLite", "Migrations", "JSONText", "Platform"]),
     room("OpenLineage", ["ExecutionModel", "JSONText", "CCrypto"]),
-    room("Sinks", ["ExecutionModel", "Records", "Ledger", "OpenLineage", "HTTPClient", "JSONText"]),
+    room("Sinks", ["ExecutionModel", "Records", "Ledger", "OpenLineage", "HTTPClient", "Platform"]),
 
     // The daemon around them.
     room("Configuration", ["CYAML"]),
@@ -68,8 +68,7 @@ let package = Package(
       "Engine",
       [
         "ExecutionModel", "Platform", "AirflowSource", "Correlation", "DbtCloud", "DbtArtifacts", "Records", "Ledger",
-        "Sinks",
-        "Configuration", "Telemetry", "HTTPClient", "Postgres", "JSONText", "OpenLineage",
+        "Sinks", "Configuration", "Telemetry", "HTTPClient", "Postgres", "OpenLineage",
       ]),
     .executableTarget(
       name: "airflow-syncer",
@@ -82,7 +81,7 @@ let package = Package(
     // A stand-in for dbt Cloud, for the quickstart and the tests.
     room("LoopbackHTTP", ["CMicroHTTPD", "CZlib"]),
     room("DbtCloudStandIn", ["LoopbackHTTP", "JSONText", "ExecutionModel"]),
-    .executableTarget(name: "dbt-cloud-stand-in", dependencies: ["DbtCloudStandIn", "Platform"], swiftSettings: swift),
+    .executableTarget(name: "dbt-cloud-stand-in", dependencies: ["DbtCloudStandIn"], swiftSettings: swift),
 
     // Tests mirror the rooms.
     .target(
@@ -91,25 +90,33 @@ let package = Package(
     tests("Platform", []),
     tests("JSONText", ["ExecutionModel"]),
     tests("Postgres", ["TestServers"]),
-    tests("SQLite", []),
+    tests("SQLite", ["TestServers"]),
     tests("HTTPClient", ["TestServers", "LoopbackHTTP"]),
     tests("AirflowSource", ["ExecutionModel", "Postgres", "JSONText", "TestServers"]),
     tests("Correlation", ["ExecutionModel", "JSONText"]),
     tests("DbtCloud", ["ExecutionModel", "HTTPClient", "JSONText", "DbtCloudStandIn", "LoopbackHTTP", "TestServers"]),
     tests("DbtArtifacts", ["ExecutionModel", "JSONText", "TestServers"]),
     tests("Records", ["ExecutionModel", "JSONText"]),
-    tests("Ledger", ["ExecutionModel", "Records", "SQLite", "Migrations", "JSONText"]),
+    tests("Ledger", ["ExecutionModel", "Records", "SQLite", "Migrations", "JSONText", "TestServers"]),
     tests("OpenLineage", ["ExecutionModel", "JSONText"]),
-    tests("Sinks", ["ExecutionModel", "Ledger", "TestServers", "LoopbackHTTP", "HTTPClient", "JSONText"]),
+    tests(
+      "Sinks",
+      [
+        "ExecutionModel", "Records", "Ledger", "SQLite", "OpenLineage", "TestServers", "LoopbackHTTP", "HTTPClient",
+        "JSONText",
+      ]),
     tests("Configuration", []),
     tests("Telemetry", ["Platform"]),
     tests("CommandLine", ["Configuration", "ExecutionModel"]),
     tests(
       "Engine",
-      ["ExecutionModel", "TestServers", "DbtCloudStandIn", "LoopbackHTTP", "Configuration", "Ledger", "JSONText"]),
+      [
+        "ExecutionModel", "TestServers", "DbtCloudStandIn", "LoopbackHTTP", "Configuration", "Ledger", "JSONText",
+        "Correlation", "AirflowSource", "Platform", "Telemetry", "DbtCloud", "Postgres",
+      ]),
     tests("DbtCloudStandIn", ["ExecutionModel", "HTTPClient", "TestServers", "JSONText"]),
     .testTarget(
-      name: "PackageTests", dependencies: ["TestServers", "DbtCloudStandIn", "JSONText", "LoopbackHTTP"],
+      name: "PackageTests", dependencies: ["AirflowSource", "CommandLine", "Configuration", "TestServers"],
       swiftSettings: swift),
   ],
   cxxLanguageStandard: .cxx17

@@ -1,5 +1,6 @@
 -- The ledger: what was read from Airflow and dbt Cloud, and what is still to be sent.
--- Times are microseconds since 1970-01-01 UTC. JSON is kept as text. NULL means that the source did not say.
+-- Times are microseconds since 1970-01-01 UTC. JSON is kept as text, lists of names as JSON too. NULL means that the
+-- source did not say. What was told of a run id stands beside it: the times of its START and of its terminal event.
 
 -- The syncer that works on this ledger, or did last.
 CREATE TABLE syncer (
@@ -71,14 +72,21 @@ CREATE TABLE dag_run (
   is_open INTEGER NOT NULL,
   removed TEXT,
   removed_at INTEGER,
-  -- Events made for the present clear_number: 0 none, 1 START, 2 a terminal one.
-  event_phase INTEGER NOT NULL DEFAULT 0,
+  -- Events made for the present clear_number.
+  start_told INTEGER,
+  end_told INTEGER,
+  end_transition TEXT,
+  -- Another run has the same run ids in OpenLineage, so that no event is made of this one.
+  is_withheld INTEGER NOT NULL DEFAULT 0,
   -- Whether it came with the history at first contact and was not open since.
   is_history INTEGER NOT NULL DEFAULT 0,
   -- Grows with every change of the record.
   revision INTEGER NOT NULL,
-  UNIQUE (instance, dag_id, run_id)
+  -- A run that was deleted in Airflow stays beside one that was made anew under its name.
+  UNIQUE (instance, dag_id, run_id, source_id)
 ) STRICT;
+-- Airflow's OpenLineage provider derives run ids from these.
+CREATE INDEX dag_run_moment ON dag_run (instance, dag_id, coalesce(logical_date, run_after));
 CREATE INDEX dag_run_source ON dag_run (instance, source_id);
 CREATE INDEX dag_run_open ON dag_run (instance) WHERE is_open = 1;
 CREATE INDEX dag_run_start ON dag_run (start_date);
@@ -92,6 +100,10 @@ CREATE TABLE dag_run_clear (
   queued_at INTEGER,
   start_date INTEGER,
   end_date INTEGER,
+  -- Events made under this clear number, where the run has had another since.
+  start_told INTEGER,
+  end_told INTEGER,
+  end_transition TEXT,
   PRIMARY KEY (dag_run, position)
 ) STRICT, WITHOUT ROWID;
 
@@ -114,8 +126,9 @@ CREATE TABLE attempt (
   queue TEXT,
   rendered_map_index TEXT,
   note TEXT,
-  -- Events made: 0 none, 1 START, 2 a terminal one.
-  event_phase INTEGER NOT NULL DEFAULT 0,
+  start_told INTEGER,
+  end_told INTEGER,
+  end_transition TEXT,
   PRIMARY KEY (dag_run, task_id, map_index, try_number)
 ) STRICT, WITHOUT ROWID;
 
@@ -154,6 +167,8 @@ CREATE TABLE dbt_run (
   git_sha TEXT,
   dbt_version TEXT,
   href TEXT,
+  -- The run that this one resumes from its point of failure.
+  retrying_run_id INTEGER,
   is_complete INTEGER NOT NULL DEFAULT 0,
   -- wanted: to be asked for; known: answered, and asked again while it is not complete; absent: dbt Cloud knows no such run;
   -- unresolved: cannot be asked (account not configured, token refused).
@@ -166,9 +181,13 @@ CREATE TABLE dbt_run (
   parent_task_id TEXT,
   parent_map_index INTEGER,
   parent_try_number INTEGER,
-  event_phase INTEGER NOT NULL DEFAULT 0
+  start_told INTEGER,
+  end_told INTEGER,
+  end_transition TEXT
 ) STRICT;
-CREATE INDEX dbt_run_due ON dbt_run (next_fetch_at) WHERE fetch_state IN ('wanted', 'unresolved') OR (fetch_state = 'known' AND is_complete = 0);
+-- What may have to be asked for; queries repeat both conditions as they stand here.
+CREATE INDEX dbt_run_waiting ON dbt_run (account, id) WHERE is_complete = 0 AND fetch_state <> 'absent';
+CREATE INDEX dbt_run_parent ON dbt_run (parent_dag_run) WHERE parent_dag_run IS NOT NULL;
 CREATE INDEX dbt_run_run_id ON dbt_run (run_id);
 
 CREATE TABLE dbt_step (
@@ -282,9 +301,10 @@ CREATE TABLE sink (
   error_since INTEGER
 ) STRICT;
 
--- What is to be sent, in the order in which it was made.
+-- What is to be sent, in the order in which it was made. A number is never used twice: an item that is replaced while
+-- it is being delivered must not be taken for the delivered one.
 CREATE TABLE outbox (
-  id INTEGER PRIMARY KEY,
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
   sink INTEGER NOT NULL,
   -- dag_run, attempt, dbt_run: an event; record: a line of a file sink.
   kind TEXT NOT NULL,

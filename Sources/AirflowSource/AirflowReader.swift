@@ -43,6 +43,17 @@ public struct AirflowReader: Sendable {
     return try findings.schema(instance: instance)
   }
 
+  /// The statements that give the asking role the rights that it needs here, whether or not it has them; nil where none of
+  /// Airflow's tables is to be seen.
+  public func grants() async throws -> [String]? {
+    let findings = try await read(AirflowSourceError.init(instance:asking:)) { transaction in
+      try SchemaProbe.findings(transaction)
+    }
+    guard let schema = findings.tables["dag_run"]?.schema else { return nil }
+    return Grants(database: findings.database, schema: schema, role: findings.role)
+      .statements(tables: AirflowTable.names.filter { findings.tables[$0] != nil })
+  }
+
   /// The highest `dag_run.id`; 0 when there is no run. A poll that starts there leaves all earlier runs to history.
   public func highestRunID() async throws -> Int64 {
     try await read(AirflowSourceError.init(instance:reading:)) { transaction in

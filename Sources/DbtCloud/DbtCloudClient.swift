@@ -274,7 +274,7 @@ public actor DbtCloudClient {
   private func shown(_ bytes: [UInt8]) -> String {
     guard let first = bytes.first(where: { $0 > 0x20 }) else { return "an empty answer" }
     let text = printable(bytes, hiding: token ?? "")
-    return first == UInt8(ascii: "<") ? "an HTML page, of a proxy? \(text)" : text
+    return first == UInt8(ascii: "<") ? "\(DbtCloudError.pageMark) \(text)" : text
   }
 
   private func beginning(ofFile path: String) -> [UInt8]? {

@@ -44,6 +44,12 @@ public struct DbtCloudError: Error, Hashable, Sendable, CustomStringConvertible 
     self.message = message
   }
 
+  /// How ``message`` begins where something other than dbt Cloud has answered.
+  static let pageMark = "an HTML page, of a proxy?"
+
+  /// Whether a web page came instead: of a proxy or a login, so that the same call may get the right answer later.
+  public var isWebPage: Bool { message.hasPrefix(Self.pageMark) }
+
   /// Whether the same call may succeed later with nothing changed here.
   public var isRetryable: Bool {
     switch kind {

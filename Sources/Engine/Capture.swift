@@ -6,7 +6,8 @@ import Ledger
 import Platform
 import Postgres
 
-/// Reads one Airflow instance into the ledger: new and open runs at every poll, history page by page.
+/// Reads one Airflow instance into the ledger: new and open runs at every poll, history page by page. Polls and pages
+/// take turns: each is read after the other was kept, so that an older snapshot never overwrites a newer one.
 actor Capture {
   /// What a poll or a page did.
   struct Outcome: Hashable, Sendable {
@@ -39,6 +40,7 @@ actor Capture {
   private let history: AirflowReader
   private let liveConnection: PostgresConnection
   private let historyConnection: PostgresConnection
+  private let propose: Ledger.Proposer
   private let clock: @Sendable () -> Int64
 
   private var schema: AirflowSchema?
@@ -48,17 +50,21 @@ actor Capture {
   /// Fingerprints of open runs as they are in the ledger, so that what did not change is not written.
   private var seen: [Int64: Int] = [:]
   private var healthNotedAt: Int64 = 0
+  private var isBusy = false
+  private var waiting: [CheckedContinuation<Void, Never>] = []
 
   private static let rereadWindow: Int64 = 1000
   private static let runsPerPage = 500
 
+  /// - Parameter propose: finds links in a run; pure.
   init(
-    _ configuration: AirflowConfiguration, ledger: Ledger,
+    _ configuration: AirflowConfiguration, ledger: Ledger, proposing propose: @escaping Ledger.Proposer = Capture.links,
     clock: @escaping @Sendable () -> Int64 = wallClockMicroseconds
   ) {
     instance = configuration.name
     self.configuration = configuration
     self.ledger = ledger
+    self.propose = propose
     self.clock = clock
     let database = configuration.postgres
     liveConnection = PostgresConnection(database, name: "live")
@@ -66,6 +72,11 @@ actor Capture {
     let filter = AirflowSource.DagFilter(include: configuration.dags.include, exclude: configuration.dags.exclude)
     live = AirflowReader(instance: configuration.name, connection: liveConnection, filter: filter)
     history = AirflowReader(instance: configuration.name, connection: historyConnection, filter: filter)
+  }
+
+  /// Links from the evidence of one snapshot and what the ledger knows of earlier tries.
+  static let links: Ledger.Proposer = { snapshot, known in
+    proposeLinks(for: snapshot, known: known.map(KnownAttempt.init))
   }
 
   /// Warnings of the last probe.
@@ -82,6 +93,8 @@ actor Capture {
 
   /// Reads what is new and what is open.
   func poll() async throws -> Outcome {
+    await takeTurn()
+    defer { passTurn() }
     do { return try await pollOnce() } catch let error as AirflowSourceError where error.action == .probe {
       // Airflow was upgraded under us, or rights have changed: look again, once.
       schema = nil
@@ -92,19 +105,20 @@ actor Capture {
   private func pollOnce() async throws -> Outcome {
     let schema = try await currentSchema()
     try await meet()
-    guard var progress else { return Outcome() }
+    guard let progress else { return Outcome() }
+    var cursor = progress.cursor
     var outcome = Outcome()
     var request = LiveRequest(
-      cursor: progress.cursor, rereadWindow: Self.rereadWindow, knownInWindow: knownInWindow,
+      cursor: cursor, rereadWindow: Self.rereadWindow, knownInWindow: knownInWindow,
       floor: progress.floor ?? 0,
       remembered: openRuns.sorted(), maximumRuns: Self.runsPerPage)
     repeat {
       let batch = try await live.live(request, schema: schema)
-      let kept = try await keep(batch, cursor: progress.cursor)
+      let kept = try await keep(batch, cursor: cursor)
       outcome += kept
-      progress.cursor = max(progress.cursor, batch.highestID)
-      self.progress = progress
-      request.cursor = progress.cursor
+      cursor = max(cursor, batch.highestID)
+      self.progress?.cursor = cursor
+      request.cursor = cursor
       request.knownInWindow = knownInWindow
       request.remembered = openRuns.sorted()
       request.resumeAfter = batch.resumeAfter
@@ -162,19 +176,21 @@ actor Capture {
     let now = clock()
     // Short poll intervals need not write the ledger every time.
     guard hasChanged || now - healthNotedAt >= 1_000_000 || now < healthNotedAt else { return }
-    healthNotedAt = now
     try await ledger.noteHealth(
       InstanceHealth(
         airflowVersion: schema.version, alembicVersion: schema.alembicHead,
         role: moment.isReplica ? "replica" : "primary",
         replayLag: moment.replayLagSeconds.map { Int64($0 * 1e6) }, pollMilliseconds: milliseconds),
       of: instance)
+    healthNotedAt = now
   }
 
   // MARK: History
 
   /// Whether history is left to be loaded.
   func hasHistory() async throws -> Bool {
+    await takeTurn()
+    defer { passTurn() }
     try await meet()
     return !(progress?.isBackfillDone ?? false)
   }
@@ -182,6 +198,8 @@ actor Capture {
   /// Loads one page of history, newest first. `isFinished` says whether it was the last.
   /// - Parameter since: overrides how far back the configuration wants to go; what lies further back stays to be loaded.
   func loadHistory(since override: Instant? = nil) async throws -> Outcome {
+    await takeTurn()
+    defer { passTurn() }
     do { return try await loadPage(since: override) } catch let error as AirflowSourceError where error.action == .probe
     {
       schema = nil
@@ -236,6 +254,14 @@ actor Capture {
 
   // MARK: State
 
+  private func takeTurn() async {
+    if isBusy { await withCheckedContinuation { waiting.append($0) } } else { isBusy = true }
+  }
+
+  private func passTurn() {
+    if waiting.isEmpty { isBusy = false } else { waiting.removeFirst().resume() }
+  }
+
   private func currentSchema() async throws -> AirflowSchema {
     if let schema { return schema }
     let probed = try await live.probe()
@@ -255,9 +281,4 @@ actor Capture {
     knownInWindow = try await ledger.runIDs(of: known.id, above: known.cursor - Self.rereadWindow)
     progress = known
   }
-}
-
-/// Links from the evidence of one snapshot and what the ledger knows of earlier tries.
-private let propose: Ledger.Proposer = { snapshot, known in
-  proposeLinks(for: snapshot, known: known.map(KnownAttempt.init))
 }

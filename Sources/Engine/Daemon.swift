@@ -29,7 +29,8 @@ public struct Daemon: Sendable {
   }
 
   /// Runs until a signal comes.
-  /// - Parameter signals: SIGTERM and SIGINT as they come; the second one ends draining too.
+  /// - Parameter signals: SIGTERM, SIGINT and SIGHUP as they come. The first one to stop ends reading, lets deliveries go on
+  ///   for a while and ends the process within 10 seconds; the second ends deliveries too.
   /// - Throws: `LedgerError` when the ledger cannot be opened.
   public func run(until signals: AsyncStream<Int32>) async throws {
     try await workshop.open(mode: "run")
@@ -37,23 +38,33 @@ public struct Daemon: Sendable {
     notifier.ready(status: "started")
     let stop = StopSign()
     await withTaskGroup(of: Void.self) { group in
-      let work = Task { await serve(stop) }
-      group.addTask { await work.value }
+      let reading = Task { await read(stop) }
+      let delivering = Task { await deliver(stop) }
       group.addTask { await keepAlive(stop) }
       group.addTask {
-        var count = 0
         for await signal in signals {
-          count += 1
+          guard signal != SIGHUP else {
+            telemetry.emit(ReloadIgnored())
+            continue
+          }
           telemetry.emit(SyncerStopping(signal: signal))
-          if count > 1 { break }
+          if stop.isSet { break }
           notifier.stopping(status: "finishing deliveries")
           stop.set(seconds: Self.drainSeconds)
           Self.armBomb(seconds: Self.stopSeconds)
+          // What is read after this is read again at the next start.
+          reading.cancel()
+          Task {
+            try? await Task.sleep(for: .seconds(Self.drainSeconds))
+            delivering.cancel()
+          }
         }
-        work.cancel()
+        reading.cancel()
+        delivering.cancel()
       }
       // The services end when they see the sign; the signal task ends with its stream.
-      await work.value
+      await reading.value
+      await delivering.value
       stop.set(seconds: 0)
       group.cancelAll()
     }
@@ -68,13 +79,18 @@ public struct Daemon: Sendable {
     }
   }
 
-  private func serve(_ stop: StopSign) async {
+  private func read(_ stop: StopSign) async {
     await withTaskGroup(of: Void.self) { group in
       for capture in workshop.captures {
         group.addTask { await poll(capture, stop) }
         group.addTask { await loadHistory(capture, stop) }
       }
       for enrichment in workshop.enrichments { group.addTask { await fetch(enrichment, stop) } }
+    }
+  }
+
+  private func deliver(_ stop: StopSign) async {
+    await withTaskGroup(of: Void.self) { group in
       for sink in workshop.sinks { group.addTask { await deliver(sink, stop) } }
     }
   }
@@ -91,6 +107,8 @@ public struct Daemon: Sendable {
       do {
         let outcome = try await capture.poll()
         outages.succeeded("airflow", capture.instance)
+        // A poll writes to the ledger, at least that it has worked.
+        outages.succeeded("ledger", workshop.ledger.path)
         failures = 0
         let warnings = await capture.warnings
         if warnings != warned {
@@ -143,7 +161,7 @@ public struct Daemon: Sendable {
       do {
         let outcome = try await enrichment.round()
         if let outage = outcome.outage {
-          outages.failed("dbt_cloud", name, cause: "\(outage.kind)", detail: outage.description)
+          outages.failed("dbt_cloud", name, cause: PartnerFailure(outage).cause, detail: outage.description)
           wait = max(outage.retryAfter ?? 0, await enrichment.waitAfterOutage)
         } else {
           if outcome.fetched > 0 || outcome.failed == 0 { outages.succeeded("dbt_cloud", name) }
@@ -161,7 +179,7 @@ public struct Daemon: Sendable {
       } catch is CancellationError {
         return
       } catch {
-        outages.failed("ledger", workshop.ledger.path, cause: "write", detail: "\(error)")
+        noteLedger(error)
         wait = 5
       }
       await alarm.wait(seconds: wait)
@@ -176,29 +194,28 @@ public struct Daemon: Sendable {
       do {
         let progress = try await workshop.ledger.progress(ofSink: sink.name)
         let silence = Double(progress.notBefore - wallClockMicroseconds()) / 1e6
-        // Also bounded: a clock that was set back must not silence a sink for years.
-        if silence > 0, silence < 3600 {
+        // No sink waits for longer than an hour: a clock that was set back must not silence one for years.
+        if silence > 0, silence <= 3600 {
           wait = silence
           if stop.isSet { return }
         } else {
           let round = try await sink.deliver()
           note(round, of: sink)
-          if round.outage == nil, !round.wasIdle {
-            wait = 0
-          } else if round.wasIdle {
+          if round.wasIdle {
             if stop.isSet { return }
             if let next = try await workshop.ledger.nextRetry(ofSink: progress.id) {
               wait = min(wait, max(0.1, Double(next - wallClockMicroseconds()) / 1e6))
             }
-          } else if stop.isSet {
-            return
+          } else {
+            // After an outage the silence is waited for above.
+            wait = 0
+            if stop.isSet, round.outage != nil { return }
           }
         }
-        outages.succeeded("ledger", workshop.ledger.path)
       } catch is CancellationError {
         return
       } catch {
-        outages.failed("ledger", workshop.ledger.path, cause: "deliver", detail: "\(error)")
+        noteLedger(error)
         wait = 5
       }
       if stop.isOver || Task.isCancelled { return }
@@ -209,11 +226,18 @@ public struct Daemon: Sendable {
   // MARK: Telling
 
   private func note(_ error: any Error, of capture: Capture) async {
-    let failure = CaptureFailure(error)
-    let partner = failure.partner == nil ? capture.instance : workshop.ledger.path
-    outages.failed(failure.partner ?? "airflow", partner, cause: failure.cause, detail: failure.detail)
-    // For `status`; when the ledger is the trouble there is nowhere to write it.
-    if failure.partner == nil { try? await workshop.ledger.noteOutage(of: capture.instance, error: failure.detail) }
+    guard !(error is LedgerError) else { return noteLedger(error) }
+    let failure = PartnerFailure(error)
+    outages.failed("airflow", capture.instance, cause: failure.cause, detail: failure.detail)
+    do {
+      try await workshop.ledger.noteOutage(of: capture.instance, error: failure.detail)
+      outages.succeeded("ledger", workshop.ledger.path)
+    } catch { noteLedger(error) }
+  }
+
+  private func noteLedger(_ error: any Error) {
+    let failure = PartnerFailure(error)
+    outages.failed("ledger", workshop.ledger.path, cause: failure.cause, detail: failure.detail)
   }
 
   private func note(_ round: DeliveryRound, of sink: any Sink) {

@@ -22,6 +22,15 @@ struct SyncerStopping: TelemetryEvent {
   var fields: [TelemetryField] { [TelemetryField("signal", .integer(Int64(signal)))] }
 }
 
+struct ReloadIgnored: TelemetryEvent {
+  var level: LogLevel { .notice }
+  var name: String { "reload_ignored" }
+  var message: String {
+    "the configuration is read at start only: `systemctl restart airflow-syncer` takes up a new one. Secrets are read "
+      + "again when they are refused, and a file that was moved away is opened anew"
+  }
+}
+
 struct SyncerStopped: TelemetryEvent {
   var level: LogLevel { .notice }
   var name: String { "syncer_stopped" }

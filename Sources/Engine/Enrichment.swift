@@ -41,6 +41,9 @@ actor Enrichment {
   private let lanes: Int
   private var failures = 0
 
+  /// How often a file that cannot be read is fetched again before the record is kept without it.
+  private static let tries = 3
+
   /// - Parameter lanes: runs that are fetched side by side.
   init(
     _ configuration: DbtCloudConfiguration, allowsPlainHTTP: Bool, ledger: Ledger, reader: ArtifactReader,
@@ -68,7 +71,7 @@ actor Enrichment {
       let due = try await ledger.dueDbtRuns(of: account.name, now: everything ? .max : clock(), after: last, limit: 64)
       guard let highest = due.last?.id else { break }
       last = highest
-      outcome += try await fetch(due)
+      outcome += try await fetch(due, hasAnswered: outcome.fetched > 0)
     }
     failures = outcome.outage == nil ? 0 : failures + 1
     try await noteAccount(outcome)
@@ -78,55 +81,83 @@ actor Enrichment {
   /// Seconds to wait before the next round after one that ended in an outage.
   var waitAfterOutage: Double { min(300, 2 * Double(1 << min(failures, 8))) }
 
-  /// How many runs of the account are fetched side by side.
-  private func fetch(_ due: [DueDbtRun]) async throws -> Outcome {
-    try await withThrowingTaskGroup(of: Outcome.self) { group in
+  /// What became of one run, and the error that may be the account's or the run's own.
+  private struct Attempt: Sendable {
+    var outcome = Outcome()
+    var doubt: (due: DueDbtRun, error: DbtCloudError)?
+  }
+
+  /// - Parameter hasAnswered: whether the account has answered in this round already.
+  private func fetch(_ due: [DueDbtRun], hasAnswered: Bool) async throws -> Outcome {
+    let (result, doubts) = try await withThrowingTaskGroup(of: Attempt.self) { group in
       var outcome = Outcome()
+      var doubts: [(due: DueDbtRun, error: DbtCloudError)] = []
       var waiting = due.makeIterator()
       for _ in 0..<lanes {
         if let run = waiting.next() { group.addTask { try await self.fetch(run) } }
       }
-      while let result = try await group.next() {
-        outcome += result
+      while let attempt = try await group.next() {
+        outcome += attempt.outcome
+        if let doubt = attempt.doubt { doubts.append(doubt) }
         // An account that is away need not be asked for each run.
-        if outcome.outage == nil, let run = waiting.next() { group.addTask { try await self.fetch(run) } }
+        let isAway = !hasAnswered && outcome.fetched == 0 && doubts.count >= lanes
+        if outcome.outage == nil, !isAway, let run = waiting.next() { group.addTask { try await self.fetch(run) } }
       }
-      return outcome
+      return (outcome, doubts)
     }
-  }
-
-  private func fetch(_ due: DueDbtRun) async throws -> Outcome {
-    var outcome = Outcome()
-    do {
-      switch try await fetchWhole(due) {
-      case .complete: outcome.completed = 1
-      case .underWay: break
-      case .undecided: outcome.undecided = 1
-      }
-      outcome.fetched = 1
-    } catch let error as DbtCloudError {
-      try await note(error, of: due, in: &outcome)
-    } catch let error as ArtifactError {
-      outcome.failed = 1
-      outcome.failure = error.description
-      try await ledger.noteFailure(due.id, reason: error.description, nextFetchAt: retryTime(due))
+    var outcome = result
+    // Where the account answers for others, the fault lies with the run.
+    var isRunsOwn = hasAnswered || outcome.fetched > 0
+    if !isRunsOwn, !doubts.isEmpty, outcome.outage == nil { isRunsOwn = try await answers() }
+    for (due, error) in doubts {
+      if !isRunsOwn { outcome.outage = outcome.outage ?? error }
+      try await ledger.noteFailure(
+        due.id, reason: error.description, nextFetchAt: isRunsOwn ? retryTime(due) : 0)
     }
     return outcome
   }
 
-  private func note(_ error: DbtCloudError, of due: DueDbtRun, in outcome: inout Outcome) async throws {
+  /// Whether the account answers at all.
+  private func answers() async throws -> Bool {
+    do {
+      _ = try await client.runs(limit: 1)
+      return true
+    } catch is DbtCloudError { return false }
+  }
+
+  private func fetch(_ due: DueDbtRun) async throws -> Attempt {
+    var attempt = Attempt()
+    do {
+      switch try await fetchWhole(due) {
+      case .complete: attempt.outcome.completed = 1
+      case .underWay: break
+      case .undecided: attempt.outcome.undecided = 1
+      }
+      attempt.outcome.fetched = 1
+    } catch let error as DbtCloudError {
+      try await note(error, of: due, in: &attempt)
+    } catch let error as ArtifactError {
+      attempt.outcome.failed = 1
+      attempt.outcome.failure = error.description
+      try await ledger.noteFailure(due.id, reason: error.description, nextFetchAt: retryTime(due))
+    }
+    return attempt
+  }
+
+  private func note(_ error: DbtCloudError, of due: DueDbtRun, in attempt: inout Attempt) async throws {
     if error.kind == .notFound {
       // An answer, not a failure: the record says so. It may still appear; once an hour is enough.
-      outcome.fetched = 1
+      attempt.outcome.fetched = 1
       try await ledger.noteAbsent(due.id, reason: error.description, nextFetchAt: clock() + 3_600_000_000)
       return
     }
-    outcome.failed = 1
-    outcome.failure = error.description
+    attempt.outcome.failed = 1
+    attempt.outcome.failure = error.description
     switch error.kind {
-    case .refused, .noToken, .invalidURL, .redirected, .rateLimited, .unavailable, .notJSON:
-      outcome.outage = error
+    case .noToken, .invalidURL, .rateLimited, .refused(status: 401):
+      attempt.outcome.outage = error
       try await ledger.noteFailure(due.id, reason: error.description, nextFetchAt: 0)
+    case .refused, .redirected, .unavailable, .notJSON: attempt.doubt = (due, error)
     case .tooLarge, .cannotWrite, .unexpected, .notFound:
       try await ledger.noteFailure(due.id, reason: error.description, nextFetchAt: retryTime(due))
     }
@@ -170,7 +201,7 @@ actor Enrichment {
   private func nextLook(at run: DbtRun) -> Int64 {
     let now = clock()
     let age = run.createdAt.map { Double(now - $0.microseconds) / 1e6 } ?? 0
-    return now + Int64(min(60, max(5, age / 20)) * 1e6)
+    return now + Int64(min(30, max(5, age / 20)) * 1e6)
   }
 
   private func fill(_ step: inout DbtStep, of due: DueDbtRun, earlier: Set<String>) async throws {
@@ -184,9 +215,16 @@ actor Enrichment {
   }
 
   private func fillResults(_ step: inout DbtStep, of due: DueDbtRun, earlier: Set<String>) async throws {
-    guard let path = try await download(.runResults, step, of: due) else {
+    let path: Download
+    switch try await download(.runResults, step, of: due) {
+    case .fetched(let download): path = download
+    case .missing:
       step.runResults = .missing
       step.manifest = .missing
+      return
+    case .invalid:
+      step.runResults = .invalid
+      step.manifest = .notApplicable
       return
     }
     defer { path.remove() }
@@ -201,9 +239,16 @@ actor Enrichment {
       _ = step.fill(results, manifest: nil, earlier: earlier)
       return
     }
-    guard let manifestPath = try await download(.manifest, step, of: due) else {
+    let manifestPath: Download
+    switch try await download(.manifest, step, of: due) {
+    case .fetched(let download): manifestPath = download
+    case .missing:
       _ = step.fill(results, manifest: nil, earlier: earlier)
       step.manifest = .missing
+      return
+    case .invalid:
+      _ = step.fill(results, manifest: nil, earlier: earlier)
+      step.manifest = .invalid
       return
     }
     defer { manifestPath.remove() }
@@ -218,8 +263,14 @@ actor Enrichment {
   }
 
   private func fillFreshness(_ step: inout DbtStep, of due: DueDbtRun, earlier: Set<String>) async throws {
-    guard let path = try await download(.sources, step, of: due) else {
+    let path: Download
+    switch try await download(.sources, step, of: due) {
+    case .fetched(let download): path = download
+    case .missing:
       step.sources = .missing
+      return
+    case .invalid:
+      step.sources = .invalid
       return
     }
     defer { path.remove() }
@@ -232,7 +283,7 @@ actor Enrichment {
   /// A file that cannot be read may have been cut on its way, so it is fetched again a few times before the record is
   /// kept without it.
   private func giveUp(on error: ArtifactError, after due: DueDbtRun) throws {
-    if error.isRetryable, due.failures < 3 { throw error }
+    if error.isRetryable, due.failures < Self.tries { throw error }
   }
 
   private struct Download {
@@ -240,11 +291,24 @@ actor Enrichment {
     func remove() { unlinkFile(text) }
   }
 
-  private func download(_ artifact: ArtifactName, _ step: DbtStep, of due: DueDbtRun) async throws -> Download? {
+  private enum Downloaded {
+    case fetched(Download)
+    case missing
+    /// Something else than JSON, again and again.
+    case invalid
+  }
+
+  private func download(_ artifact: ArtifactName, _ step: DbtStep, of due: DueDbtRun) async throws -> Downloaded {
     let path = "\(folder.path)/\(account.name)-\(due.runID)-\(step.index)-\(artifact.rawValue)"
-    switch try await client.artifact(run: due.runID, step: step.index, name: artifact.rawValue, to: path) {
-    case .fetched: return Download(text: path)
-    case .missing: return nil
+    do {
+      switch try await client.artifact(run: due.runID, step: step.index, name: artifact.rawValue, to: path) {
+      case .fetched: return .fetched(Download(text: path))
+      case .missing: return .missing
+      }
+    } catch let error as DbtCloudError {
+      // The page of a proxy says nothing about the artifact: that is waited for.
+      guard case .notJSON = error.kind, !error.isWebPage, due.failures >= Self.tries else { throw error }
+      return .invalid
     }
   }
 

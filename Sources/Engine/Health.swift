@@ -16,8 +16,10 @@ public struct Health: Sendable {
   /// A command that helps.
   public var next: String?
 
-  /// - Parameter now: for how long the last poll may be ago.
-  public init(_ status: LedgerStatus, now: Instant) {
+  /// - Parameters:
+  ///   - now: what a running daemon has not read for a minute, and for three of its polls, it does not read any more.
+  ///   - pollIntervals: `airflow[].poll_interval` in seconds, by instance.
+  public init(_ status: LedgerStatus, now: Instant, pollIntervals: [String: Double] = [:]) {
     let away = status.airflow.filter { $0.error != nil }
     let stopped = status.syncer.map { $0.mode == "run" && !$0.isRunning } ?? false
     if status.syncer == nil {
@@ -34,7 +36,7 @@ public struct Health: Sendable {
         .down, away.compactMap(\.errorSince).min(), "no Airflow database can be read: \(Self.names(away.map(\.name)))",
         next: "airflow-syncer validate")
     } else {
-      self.init(troublesOf: status, away: away)
+      self.init(troublesOf: status, away: away, stale: Self.stale(status, now: now, pollIntervals: pollIntervals))
     }
   }
 
@@ -45,11 +47,30 @@ public struct Health: Sendable {
     self.next = next
   }
 
-  private init(troublesOf status: LedgerStatus, away: [LedgerStatus.Airflow]) {
+  /// Instances whose polls hang, or of which nothing can be kept.
+  private static func stale(
+    _ status: LedgerStatus, now: Instant, pollIntervals: [String: Double]
+  ) -> [LedgerStatus.Airflow] {
+    guard let syncer = status.syncer, syncer.mode == "run", syncer.isRunning else { return [] }
+    return status.airflow.filter { airflow in
+      guard airflow.error == nil else { return false }
+      let last = max(airflow.lastPollAt ?? syncer.startedAt, syncer.startedAt)
+      return now.seconds(since: last) > max(60, 3 * (pollIntervals[airflow.name] ?? 0))
+    }
+  }
+
+  private init(troublesOf status: LedgerStatus, away: [LedgerStatus.Airflow], stale: [LedgerStatus.Airflow]) {
     var troubles: [(text: String, since: Instant?, next: String)] = []
     for airflow in away {
       troubles.append(
         ("Airflow database `\(airflow.name)` cannot be read", airflow.errorSince, "airflow-syncer validate"))
+    }
+    for airflow in stale {
+      troubles.append(
+        (
+          "Airflow database `\(airflow.name)` is not read at the moment", airflow.lastPollAt,
+          "journalctl -u airflow-syncer"
+        ))
     }
     for account in status.accounts where account.error != nil {
       troubles.append(

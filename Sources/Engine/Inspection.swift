@@ -59,10 +59,9 @@ public struct Inspection: Sendable {
     let connection = PostgresConnection(airflow.postgres, name: "validate")
     defer { Task { await connection.close() } }
     let role = airflow.dsn["user"] ?? "airflow_syncer"
-    if let schema = try? await AirflowReader(instance: airflow.name, connection: connection).probe() {
-      return schema.grants(role: schema.role)
-    }
-    return AirflowSchema.grants(role: role, database: airflow.dsn["dbname"] ?? role)
+    if let grants = try? await AirflowReader(instance: airflow.name, connection: connection).grants() { return grants }
+    return ["-- The database could not be asked: leave out tables that this Airflow does not have."]
+      + AirflowSchema.grants(role: role, database: airflow.dsn["dbname"] ?? role)
   }
 
   // MARK: Checks

@@ -67,13 +67,17 @@ public struct SyncPass: Sendable {
       for capture in workshop.captures where request.instances.isEmpty || request.instances.contains(capture.instance) {
         try await read(capture, request, into: &outcome)
       }
-      // What one account was asked for in vain may settle what another has answered: a second round fetches that.
+      // What one account was asked for in vain may settle what another has answered, now or in an earlier pass: a second
+      // round fetches that.
       for round in 1...2 {
-        var undecided = 0
-        for enrichment in workshop.enrichments {
-          undecided += try await fetch(enrichment, request, isLast: round == 2, into: &outcome)
+        let before = outcome.dbtRunsFetched
+        var failures: [String] = []
+        for enrichment in workshop.enrichments { failures += try await fetch(enrichment, request, into: &outcome) }
+        let isSettled = workshop.enrichments.count < 2 || outcome.dbtRunsFetched == before
+        if round == 2 || isSettled {
+          outcome.failures += failures
+          break
         }
-        if undecided == 0 { break }
       }
       for enrichment in workshop.enrichments {
         outcome.dbtRunsUnderWay += try await workshop.ledger.dbtRunsUnderWay(of: enrichment.account.name)
@@ -124,10 +128,10 @@ public struct SyncPass: Sendable {
 
   // MARK: Fetching
 
-  /// Returns how many runs of the account wait for another account's answer.
+  /// Returns what failed in the end.
   private func fetch(
-    _ enrichment: Enrichment, _ request: Request, isLast: Bool, into outcome: inout Outcome
-  ) async throws -> Int {
+    _ enrichment: Enrichment, _ request: Request, into outcome: inout Outcome
+  ) async throws -> [String] {
     let name = enrichment.account.name
     var last = Enrichment.Outcome()
     for attempt in 1...Self.tries {
@@ -141,14 +145,9 @@ public struct SyncPass: Sendable {
         try await Task.sleep(for: .seconds(max(outage.retryAfter ?? 0, Double(attempt))))
       }
     }
-    guard isLast || last.undecided == 0 else { return last.undecided }
-    if let outage = last.outage {
-      outcome.failures.append(outage.description)
-    } else if last.failed > 0, let failure = last.failure {
-      outcome.failures.append(
-        last.failed == 1 ? failure : "\(last.failed) dbt runs could not be fetched, the last: \(failure)")
-    }
-    return 0
+    if let outage = last.outage { return [outage.description] }
+    guard last.failed > 0, let failure = last.failure else { return [] }
+    return [last.failed == 1 ? failure : "\(last.failed) dbt runs could not be fetched, the last: \(failure)"]
   }
 
   // MARK: Delivering
@@ -162,14 +161,15 @@ public struct SyncPass: Sendable {
       outcome.parked += round.parked
       if let outage = round.outage {
         failures += 1
-        guard failures < Self.tries else {
+        let wait = Double(outage.retryAt - wallClockMicroseconds()) / 1e6
+        // A refused token or a long silence is not waited for.
+        guard failures < Self.tries, wait < 10, outage.cause != "token-refused" else {
           outcome.failures.append("sink `\(sink.name)`: \(outage.detail)")
           break
         }
-        try await Task.sleep(for: .seconds(Double(failures)))
+        try await Task.sleep(for: .seconds(max(0, wait)))
         continue
       }
-      failures = 0
       if round.wasIdle {
         let progress = try await workshop.ledger.progress(ofSink: sink.name)
         guard let next = try await workshop.ledger.nextRetry(ofSink: progress.id), progress.pending > 0 else { break }
@@ -178,6 +178,7 @@ public struct SyncPass: Sendable {
         try await Task.sleep(for: .seconds(max(0.05, wait)))
         continue
       }
+      failures = 0
       let progress = try await workshop.ledger.progress(ofSink: sink.name)
       request.progress(.delivering(sink: sink.name, delivered: outcome.delivered, pending: progress.pending))
     }

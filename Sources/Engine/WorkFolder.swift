@@ -8,7 +8,8 @@ final class WorkFolder: Sendable {
   /// - Throws: ``Unusable``
   init() throws {
     let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/var/tmp"
-    var template = Array("\(parent)/airflow-syncer-XXXXXX".utf8CString)
+    Self.removeLeftovers(in: parent)
+    var template = Array("\(parent)/\(Self.prefix)\(getpid())-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else {
       throw Unusable(
         description:
@@ -19,17 +20,35 @@ final class WorkFolder: Sendable {
 
   struct Unusable: Error, CustomStringConvertible { let description: String }
 
-  deinit {
-    if let folder = opendir(path) {
-      while let entry = readdir(folder) {
-        let name = withUnsafePointer(to: &entry.pointee.d_name) {
-          $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-        }
-        if name != ".", name != ".." { unlink("\(path)/\(name)") }
-      }
-      closedir(folder)
+  deinit { Self.remove(path) }
+
+  private static let prefix = "airflow-syncer-"
+
+  /// Removes the folders of syncers that were killed: their names tell their process.
+  private static func removeLeftovers(in parent: String) {
+    for name in names(in: parent) where name.hasPrefix(prefix) {
+      let parts = name.dropFirst(prefix.count).split(separator: "-")
+      guard parts.count == 2, let process = pid_t(parts[0]), kill(process, 0) != 0, errno == ESRCH else { continue }
+      remove("\(parent)/\(name)")
     }
-    rmdir(path)
+  }
+
+  private static func remove(_ folder: String) {
+    for name in names(in: folder) { unlink("\(folder)/\(name)") }
+    rmdir(folder)
+  }
+
+  private static func names(in folder: String) -> [String] {
+    guard let stream = opendir(folder) else { return [] }
+    defer { closedir(stream) }
+    var names: [String] = []
+    while let entry = readdir(stream) {
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      if name != ".", name != ".." { names.append(name) }
+    }
+    return names
   }
 }
 

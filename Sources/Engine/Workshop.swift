@@ -13,12 +13,13 @@ struct Workshop: Sendable {
   private let accountAlarms: [String: Alarm]
   private let sinkAlarms: [String: Alarm]
 
+  /// - Parameter propose: finds links in a run.
   /// - Throws: what makes the configuration unusable; nothing is opened yet.
-  init(_ configuration: Configuration) throws {
+  init(_ configuration: Configuration, proposing propose: @escaping Ledger.Proposer = Capture.links) throws {
     self.configuration = configuration
     let ledger = Ledger(path: configuration.ledgerPath, purpose: .syncing)
     self.ledger = ledger
-    captures = configuration.airflow.map { Capture($0, ledger: ledger) }
+    captures = configuration.airflow.map { Capture($0, ledger: ledger, proposing: propose) }
     let folder = try WorkFolder()
     let reader = ArtifactReader()
     enrichments = try configuration.dbtCloud.map {
@@ -43,6 +44,7 @@ struct Workshop: Sendable {
 
   func close() async {
     for capture in captures { await capture.close() }
+    for sink in sinks { await sink.close() }
     // A full disk must not keep the process from ending.
     try? await ledger.noteStop()
     await ledger.close()

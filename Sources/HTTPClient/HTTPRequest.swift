@@ -40,10 +40,17 @@ public struct HTTPRequest: Sendable {
   }
 }
 
+extension HTTPRequest {
+  /// The URL without user name, password, query and fragment: fit to be printed. Empty when it is no URL.
+  public var printableURL: String { HTTPURL(url)?.printable ?? "" }
+}
+
 /// Where the body of a successful (2xx) answer goes. The body of any other answer is always kept in memory.
 public enum HTTPDestination: Hashable, Sendable {
   /// Into ``HTTPResponse/body``.
   case memory
+  /// Nowhere: only the status counts. What comes after ``HTTPRequest/maximumBytes`` is not waited for.
+  case discarded
   /// Into a file, readable by its owner only. It appears under this path when the whole body has come, replacing what
   /// was there; until then, and when the request fails, nothing under this path changes.
   case file(path: String)

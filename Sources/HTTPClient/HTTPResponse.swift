@@ -4,11 +4,12 @@ public struct HTTPResponse: Sendable {
   public var status: Int
   /// In the order they came.
   public var headers: [(name: String, value: String)]
-  /// The body, content encoding undone. Empty when it went to a file.
+  /// The body, content encoding undone. Empty when it went to a file or was discarded.
   public var body: [UInt8]
   /// How many bytes the body has once its content encoding is undone, in memory or in the file.
   public var bytesReceived: Int
-  /// The body of an answer that is no success was longer than 64 KiB or the request's limit, and ``body`` is its start.
+  /// The body of an answer that is no success was longer than 64 KiB or the request's limit, and ``body`` is its start;
+  /// or a body that is discarded was longer than the limit.
   public var isBodyCut: Bool
 
   public init(

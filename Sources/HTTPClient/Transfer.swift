@@ -11,6 +11,7 @@ final class Transfer {
   /// Why a callback stopped the transfer.
   private(set) var fault: HTTPError?
   private let maximumBytes: Int
+  private let isDiscarded: Bool
   private let url: HTTPURL
   private var file: PartialFile?
   private var headerBytes = 0
@@ -18,6 +19,7 @@ final class Transfer {
 
   init(_ request: HTTPRequest, url: HTTPURL) throws(HTTPError) {
     maximumBytes = request.maximumBytes
+    isDiscarded = request.destination == .discarded
     self.url = url
     guard case .file(let path) = request.destination else { return }
     do {
@@ -65,7 +67,9 @@ final class Transfer {
     hasBodyBegun = true
     let limit = isSuccess ? maximumBytes : min(maximumBytes, Self.maximumOtherBytes)
     guard bytes.count <= limit - response.bytesReceived else {
-      if isSuccess {
+      if isSuccess, isDiscarded {
+        response.isBodyCut = true
+      } else if isSuccess {
         fault = HTTPError(
           .tooLarge, "the answer's body has more than the \(limit) bytes allowed", url: url.printable)
       } else {
@@ -77,6 +81,7 @@ final class Transfer {
       return false
     }
     response.bytesReceived += bytes.count
+    if isSuccess, isDiscarded { return true }
     guard isSuccess, file != nil else {
       response.body += bytes
       return true

@@ -1,17 +1,20 @@
 import ExecutionModel
-import Records
 import SQLite
 
-/// Derives anew, from rows alone, the events that were made for the runs of a ledger: for a sink that came later.
+/// The events that were made for the runs of a ledger, once more from the rows they were kept in: for a sink that came
+/// later.
 struct HistoryOfEvents {
   typealias Event = (event: ExecutionEvent, subject: OutboxWriter.Subject)
 
   struct Run {
+    /// The DAG run's row; 0 for dbt runs without one.
     var id: Int64
     var events: [Event]
   }
 
   let database: SQLiteDatabase
+  /// Only what has begun and not ended.
+  let underWayOnly: Bool
 
   func forEachRun(_ body: (Run) throws -> Void) throws {
     var last: Int64 = 0
@@ -22,51 +25,66 @@ struct HistoryOfEvents {
       for id in ids { try body(Run(id: id, events: try events(of: id))) }
       last = end
     }
-    // dbt runs without a parent in any DAG run.
     try body(Run(id: 0, events: try dbtEvents(parent: nil)))
   }
 
+  /// Parents before children, START before the terminal one, as they happened.
   private func events(of id: Int64) throws -> [Event] {
     guard
-      let (run, phase) = try database.prepare(
+      let run = try database.prepare(
         """
-        SELECT i.name, r.dag_id, r.run_id, event_phase, \(DagRunRow.columns)
+        SELECT i.name, r.dag_id, r.run_id, r.clear_number, \(Told.columns)
         FROM dag_run r JOIN airflow_instance i ON i.id = r.instance WHERE r.id = ?
         """
-      ).binding({ $0(id) }).firstRow({ row -> (DagRun, Int) in
+      ).binding({ $0(id) }).firstRow({ row in
         var columns = SQLiteColumns(row)
         let key = DagRunKey(instance: columns.text(), dagID: columns.text(), runID: columns.text())
-        let phase = columns.int()
-        return (DagRunRow.read(&columns, key: key), phase)
+        return (key: key, clearNumber: columns.optionalInt(), told: Told(&columns))
       })
     else { return [] }
-    let told = LineageRules.events(for: run).prefix(phase)
-    var events: [Event] = told.prefix(1).map { ($0, .dagRun) }
-    let attempts = try database.prepare("SELECT event_phase, \(AttemptRow.columns) FROM attempt WHERE dag_run = ?")
-      .binding { $0(id) }.rows { row -> (attempt: TaskAttempt, phase: Int) in
-        var columns = SQLiteColumns(row)
-        let phase = columns.int()
-        return (AttemptRow.read(&columns), phase)
-      }
-    for (attempt, phase) in attempts {
-      events += LineageRules.events(for: attempt, of: run.key).prefix(phase).map { ($0, .attempt(attempt.key)) }
+    var events: [Event] = []
+    try database.prepare(
+      "SELECT clear_number, \(Told.columns) FROM dag_run_clear WHERE dag_run = ? ORDER BY position"
+    ).binding { $0(id) }.forEachRow { row in
+      var columns = SQLiteColumns(row)
+      let subject = ExecutionEvent.Subject.dagRun(run.key, clearNumber: columns.optionalInt())
+      events += wanted(Told(&columns), subject, .dagRun)
+    }
+    let own = wanted(run.told, .dagRun(run.key, clearNumber: run.clearNumber), .dagRun)
+    events += own.filter { !$0.event.transition.isTerminal }
+    try database.prepare(
+      """
+      SELECT task_id, map_index, try_number, \(Told.columns) FROM attempt WHERE dag_run = ? AND start_told IS NOT NULL
+      ORDER BY start_told, task_id, map_index, try_number
+      """
+    ).binding { $0(id) }.forEachRow { row in
+      var columns = SQLiteColumns(row)
+      let key = AttemptRow.readKey(&columns)
+      events += wanted(Told(&columns), .attempt(run.key, key), .attempt(key))
     }
     events += try dbtEvents(parent: id)
-    events += told.dropFirst().map { ($0, .dagRun) }
+    events += own.filter(\.event.transition.isTerminal)
     return events
   }
 
   private func dbtEvents(parent: Int64?) throws -> [Event] {
-    let runs = try database.prepare(
-      "SELECT id, event_phase, \(DbtRunRow.columns) FROM dbt_run WHERE parent_dag_run IS ? AND event_phase > 0 ORDER BY id"
-    ).binding { $0(parent) }.rows { row -> (id: Int64, phase: Int, run: DbtRun?) in
+    let isMine = parent == nil ? "parent_dag_run IS ?" : "parent_dag_run = ?"
+    var events: [Event] = []
+    try database.prepare(
+      "SELECT id, key, \(Told.columns) FROM dbt_run WHERE \(isMine) AND start_told IS NOT NULL ORDER BY id"
+    ).binding { $0(parent) }.forEachRow { row in
       var columns = SQLiteColumns(row)
       let id = columns.integer()
-      let phase = columns.int()
-      return (id, phase, DbtRunRow.read(&columns))
+      guard let key = DbtRunKey(columns.text()) else { return }
+      events += wanted(Told(&columns), .dbtRun(key), .dbtRun(id))
     }
-    return runs.flatMap { id, phase, run -> [Event] in
-      run.map { LineageRules.events(for: $0).prefix(phase).map { ($0, .dbtRun(id)) } } ?? []
-    }
+    return events
+  }
+
+  private func wanted(
+    _ told: Told, _ subject: ExecutionEvent.Subject, _ about: OutboxWriter.Subject
+  ) -> [Event] {
+    if underWayOnly, !told.isUnderWay { return [] }
+    return told.events(about: subject).map { ($0, about) }
   }
 }

@@ -42,40 +42,49 @@ extension Ledger {
   }
 
   /// The oldest items of a sink that are due, in order. What comes after an item that waits for its next try waits with
-  /// it, if it belongs to the same record.
+  /// it, if it belongs to the same record; dbt runs without one do not wait for each other.
   public func pendingItems(ofSink sink: Int64, now: Int64, limit: Int) throws -> [OutboxItem] {
     try read { database in
       try database.prepare(
         """
-        SELECT id, kind, dag_run, dbt_run, task_id, map_index, number, transition, event_time, tries, body FROM outbox o
-        WHERE sink = ?1 AND parked_at IS NULL AND not_before <= ?2
-          AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.sink = ?1 AND e.dag_run = o.dag_run AND e.not_before > 0
-            AND e.parked_at IS NULL AND e.id < o.id AND e.not_before > ?2)
+        SELECT \(OutboxItem.columns) FROM outbox o
+        WHERE sink = ?1 AND parked_at IS NULL AND not_before <= ?2 AND NOT EXISTS (\(Self.earlierDelayed) AND e.not_before > ?2)
         ORDER BY id LIMIT ?3
         """
       ).binding {
         $0(sink)
         $0(now)
         $0(limit)
-      }.rows { row -> OutboxItem? in
-        var columns = SQLiteColumns(row)
-        let id = columns.integer()
-        guard let kind = OutboxItem.Kind(rawValue: columns.text()) else { return nil }
-        let dagRun = columns.integer()
-        let dbtRun = columns.optionalInteger()
-        let taskID = columns.optionalText()
-        let mapIndex = columns.optionalInt()
-        let number = columns.optionalInt()
-        let transition = columns.optionalText().flatMap(ExecutionEvent.Transition.init(rawValue:))
-        let time = columns.optionalInstant()
-        let attempt = taskID.map { AttemptKey(taskID: $0, mapIndex: mapIndex ?? -1, tryNumber: number ?? 0) }
-        return OutboxItem(
-          id: id, kind: kind, dagRun: dagRun, dbtRun: dbtRun, attempt: attempt,
-          clearNumber: kind == .dagRun ? number : nil,
-          transition: transition, eventTime: time, tries: columns.int(), body: columns.optionalBytes())
-      }.compactMap(\.self)
+      }.rows(OutboxItem.read).compactMap(\.self)
     }
   }
+
+  /// The item to find out with whether a backend is back: the oldest that was not tried yet, else the one that has
+  /// waited longest for its next try. So one item that always fails cannot keep the others from being tried.
+  public func probingItem(ofSink sink: Int64, now: Int64) throws -> OutboxItem? {
+    try read { database in
+      for condition in ["not_before = 0", "not_before > 0"] {
+        let item = try database.prepare(
+          """
+          SELECT \(OutboxItem.columns) FROM outbox o
+          WHERE sink = ?1 AND parked_at IS NULL AND not_before <= ?2 AND \(condition) AND NOT EXISTS (\(Self.earlierDelayed))
+          ORDER BY not_before, id LIMIT 1
+          """
+        ).binding {
+          $0(sink)
+          $0(now)
+        }.firstRow(OutboxItem.read)
+        if let item, let item { return item }
+      }
+      return nil
+    }
+  }
+
+  /// What stands before an item `o` in its record and has to be tried again. Without a DAG run the record is the dbt run.
+  private static let earlierDelayed = """
+    SELECT 1 FROM outbox e WHERE e.sink = ?1 AND e.dag_run = o.dag_run AND (o.dag_run <> 0 OR e.dbt_run IS o.dbt_run)
+      AND e.not_before > 0 AND e.parked_at IS NULL AND e.id < o.id
+    """
 
   /// When the first item that waits for its next try is due; nil when none waits.
   public func nextRetry(ofSink sink: Int64) throws -> Int64? {
@@ -184,116 +193,26 @@ extension Ledger {
     }
   }
 }
+extension OutboxItem {
+  fileprivate static let columns =
+    "id, kind, dag_run, dbt_run, task_id, map_index, number, transition, event_time, tries, body"
 
-/// Reads what events are made of; keeps the last run, because items of one run stand together.
-private struct FactsReader {
-  let database: SQLiteDatabase
-  private var lastRun: (id: Int64, run: DagRun, dag: Dag?, version: String?)?
-
-  init(database: SQLiteDatabase) { self.database = database }
-
-  mutating func facts(for item: OutboxItem) throws -> EventFacts {
-    var facts = EventFacts(run: nil, dag: nil, attempt: nil, dbtRun: nil, triggered: [], currentAttempts: [])
-    if item.dagRun != 0, let known = try run(item.dagRun) {
-      (facts.run, facts.dag, facts.airflowVersion) = (known.run, known.dag, known.version)
-    }
-    switch item.kind {
-    case .dagRun:
-      if item.transition?.isTerminal == true { facts.currentAttempts = try currentAttempts(of: item.dagRun) }
-    case .attempt:
-      if let key = item.attempt {
-        facts.attempt = try attempt(key, of: item.dagRun)
-        facts.triggered = try triggered(by: key, of: item.dagRun)
-      }
-    case .dbtRun:
-      if let id = item.dbtRun {
-        facts.dbtRun = try dbtRun(id)
-        let parent = try database.prepare(
-          "SELECT parent_task_id, parent_map_index, parent_try_number FROM dbt_run WHERE id = ? AND parent_task_id IS NOT NULL"
-        ).binding { $0(id) }.firstRow { row in
-          var columns = SQLiteColumns(row)
-          return AttemptRow.readKey(&columns)
-        }
-        if let parent { facts.attempt = try attempt(parent, of: item.dagRun) }
-      }
-    case .record: break
-    }
-    return facts
-  }
-
-  private mutating func run(_ id: Int64) throws -> (id: Int64, run: DagRun, dag: Dag?, version: String?)? {
-    if let lastRun, lastRun.id == id { return lastRun }
-    let found = try database.prepare(
-      """
-      SELECT i.name, i.airflow_version, i.id, r.dag_id, r.run_id, \(DagRunRow.columns)
-      FROM dag_run r JOIN airflow_instance i ON i.id = r.instance WHERE r.id = ?
-      """
-    ).binding { $0(id) }.firstRow { row -> (DagRun, String?, Int64) in
-      var columns = SQLiteColumns(row)
-      let instance = columns.text()
-      let version = columns.optionalText()
-      let instanceID = columns.integer()
-      let key = DagRunKey(instance: instance, dagID: columns.text(), runID: columns.text())
-      return (DagRunRow.read(&columns, key: key), version, instanceID)
-    }
-    guard let (run, version, instance) = found else { return nil }
-    let dag = try database.prepare("SELECT \(DagRow.columns) FROM dag WHERE instance = ? AND dag_id = ?").binding {
-      $0(instance)
-      $0(run.key.dagID)
-    }.firstRow { row -> Dag in
-      var columns = SQLiteColumns(row)
-      return DagRow.read(&columns)
-    }
-    lastRun = (id, run, dag, version)
-    return lastRun
-  }
-
-  private func attempt(_ key: AttemptKey, of dagRun: Int64) throws -> TaskAttempt? {
-    try database.prepare(
-      "SELECT \(AttemptRow.columns) FROM attempt WHERE dag_run = ? AND task_id = ? AND map_index = ? AND try_number = ?"
-    ).binding {
-      $0(dagRun)
-      AttemptRow.bind(key, to: &$0)
-    }.firstRow { row in
-      var columns = SQLiteColumns(row)
-      return AttemptRow.read(&columns)
-    }
-  }
-
-  private func triggered(by key: AttemptKey, of dagRun: Int64) throws -> [DbtRunKey] {
-    try database.prepare(
-      """
-      SELECT d.key FROM link l JOIN dbt_run d ON d.id = l.dbt_run
-      WHERE l.dag_run = ? AND l.task_id = ? AND l.map_index = ? AND l.try_number = ? AND l.confidence = 'exact'
-        AND l.relation IN ('triggered', 'reused', 'retried') ORDER BY l.run_id
-      """
-    ).binding {
-      $0(dagRun)
-      AttemptRow.bind(key, to: &$0)
-    }.rows { DbtRunKey($0.text(0)) }.compactMap(\.self)
-  }
-
-  private func currentAttempts(of dagRun: Int64) throws -> [TaskAttempt] {
-    try database.prepare("SELECT \(AttemptRow.columns) FROM attempt WHERE dag_run = ? AND is_current = 1")
-      .binding { $0(dagRun) }.rows { row in
-        var columns = SQLiteColumns(row)
-        return AttemptRow.read(&columns)
-      }
-  }
-
-  private func dbtRun(_ id: Int64) throws -> DbtRun? {
-    guard
-      var run = try database.prepare("SELECT \(DbtRunRow.columns) FROM dbt_run WHERE id = ?").binding({ $0(id) })
-        .firstRow({ row -> DbtRun? in
-          var columns = SQLiteColumns(row)
-          return DbtRunRow.read(&columns)
-        }) ?? nil
-    else { return nil }
-    run.steps = try database.prepare("SELECT \(DbtStepRow.columns) FROM dbt_step WHERE dbt_run = ? ORDER BY step_index")
-      .binding { $0(id) }.rows { row in
-        var columns = SQLiteColumns(row)
-        return DbtStepRow.read(&columns)
-      }
-    return run
+  /// nil for a kind that this release does not know.
+  fileprivate static func read(_ row: SQLiteStatement) -> OutboxItem? {
+    var columns = SQLiteColumns(row)
+    let id = columns.integer()
+    guard let kind = Kind(rawValue: columns.text()) else { return nil }
+    let dagRun = columns.integer()
+    let dbtRun = columns.optionalInteger()
+    let taskID = columns.optionalText()
+    let mapIndex = columns.optionalInt()
+    let number = columns.optionalInt()
+    let transition = columns.optionalText().flatMap(ExecutionEvent.Transition.init(rawValue:))
+    let time = columns.optionalInstant()
+    let attempt = taskID.map { AttemptKey(taskID: $0, mapIndex: mapIndex ?? -1, tryNumber: number ?? 0) }
+    return OutboxItem(
+      id: id, kind: kind, dagRun: dagRun, dbtRun: dbtRun, attempt: attempt,
+      clearNumber: kind == .dagRun ? number : nil, transition: transition, eventTime: time, tries: columns.int(),
+      body: columns.optionalBytes())
   }
 }

@@ -8,6 +8,8 @@ public struct RunFilter: Hashable, Sendable {
   public var instances: [String] = []
   /// DAGs that match any of these patterns, in which `*` and `?` stand for other characters; empty for all.
   public var dagPatterns: [String] = []
+  /// Exactly this DAG.
+  var dagID: String?
   /// Any of these states; empty for all.
   public var states: [String] = []
   /// Started, or queued when not started, at this time or later.
@@ -49,15 +51,16 @@ extension Ledger {
         FROM dag_run r JOIN airflow_instance i ON i.id = r.instance
         WHERE (?1 = '[]' OR i.name IN (SELECT value FROM json_each(?1)))
           AND (?2 = '[]' OR EXISTS (SELECT 1 FROM json_each(?2) WHERE r.dag_id GLOB value))
-          AND (?3 = '[]' OR r.state IN (SELECT value FROM json_each(?3)))
-          AND (?4 IS NULL OR coalesce(r.start_date, r.queued_at) >= ?4) AND (?5 IS NULL OR coalesce(r.start_date, r.queued_at) < ?5)
-          AND (?6 IS NULL OR r.id IN (SELECT dag_run FROM link WHERE run_id = ?6 AND is_candidate = 0))
-        ORDER BY coalesce(r.start_date, r.queued_at, r.run_after, r.logical_date) DESC, r.source_id DESC LIMIT ?7
+          AND (?3 IS NULL OR r.dag_id = ?3) AND (?4 = '[]' OR r.state IN (SELECT value FROM json_each(?4)))
+          AND (?5 IS NULL OR coalesce(r.start_date, r.queued_at) >= ?5) AND (?6 IS NULL OR coalesce(r.start_date, r.queued_at) < ?6)
+          AND (?7 IS NULL OR r.id IN (SELECT dag_run FROM link WHERE run_id = ?7 AND is_candidate = 0))
+        ORDER BY coalesce(r.start_date, r.queued_at, r.run_after, r.logical_date) DESC, r.source_id DESC LIMIT ?8
         """
       ).binding {
         $0(jsonList(filter.instances))
         // GLOB knows character classes, which patterns here do not.
         $0(jsonList(filter.dagPatterns.map { $0.replacing("[", with: "[[]") }))
+        $0(filter.dagID)
         $0(jsonList(filter.states))
         $0(filter.since)
         $0(filter.until)
@@ -74,34 +77,42 @@ extension Ledger {
     }
   }
 
-  /// Runs whose key is exactly `key`, or begins with it; exact ones alone when there are any. At most `limit`.
+  /// Runs whose key is exactly `key`, with or without the instance, or whose run_id it is; else those whose key begins
+  /// with it. A run that Airflow has no more gives way to one that was made anew under its name. At most `limit`.
   public func runs(named key: String, limit: Int = 10) throws -> [RunSummary] {
     let all = try read { database in
       try database.prepare(
         """
-        SELECT r.id, i.name || '/' || r.dag_id || '/' || r.run_id AS key FROM dag_run r JOIN airflow_instance i ON i.id = r.instance
-        WHERE substr(i.name || '/' || r.dag_id || '/' || r.run_id, 1, length(?1)) = ?1 OR r.run_id = ?1
-          OR substr(r.dag_id || '/' || r.run_id, 1, length(?1)) = ?1
-        ORDER BY key = ?1 DESC, r.run_id = ?1 DESC, key LIMIT ?2
+        SELECT id, CASE ?1 WHEN key THEN 1 WHEN short THEN 2 WHEN run_id THEN 3 ELSE 4 END AS rank, removed IS NOT NULL, key
+        FROM (SELECT r.id, r.run_id, r.removed, r.dag_id || '/' || r.run_id AS short,
+          i.name || '/' || r.dag_id || '/' || r.run_id AS key FROM dag_run r JOIN airflow_instance i ON i.id = r.instance)
+        WHERE run_id = ?1 OR substr(short, 1, length(?1)) = ?1 OR substr(key, 1, length(?1)) = ?1
+        ORDER BY 2, key, 3, id DESC LIMIT ?2
         """
       ).binding {
         $0(key)
         $0(limit)
-      }.rows { (id: $0.integer(0), key: $0.text(1)) }
+      }.rows { (id: $0.integer(0), rank: $0.integer(1), isRemoved: $0.bool(2), key: $0.text(3)) }
     }
-    let exact = all.filter { $0.key == key }
-    return try (exact.isEmpty ? all : exact).compactMap { try summary($0.id) }
+    let best = all.filter { $0.rank == all[0].rank }
+    let present = Set(best.filter { !$0.isRemoved }.map { Array($0.key.utf8) })
+    return try best.filter { !$0.isRemoved || !present.contains(Array($0.key.utf8)) }.compactMap { try summary($0.id) }
   }
 
-  /// The newest run of a DAG, in one instance or in any.
+  /// The newest run of a DAG; with several instances that have such a DAG, the newest of each.
   public func latestRun(ofDag dagID: String, instance: String?) throws -> [RunSummary] {
-    var filter = RunFilter()
-    filter.dagPatterns = [dagID]
-    filter.instances = instance.map { [$0] } ?? []
-    let runs = try runs(filter).filter { $0.key.dagID == dagID }
-    // With several instances that have such a DAG, each has a newest run.
-    var seen: Set<String> = []
-    return runs.filter { seen.insert($0.key.instance).inserted }
+    let names =
+      try instance.map { [$0] }
+      ?? read { database in
+        try database.prepare("SELECT name FROM airflow_instance ORDER BY name").rows { $0.text(0) }
+      }
+    return try names.flatMap { name in
+      var filter = RunFilter()
+      filter.dagID = dagID
+      filter.instances = [name]
+      filter.limit = 1
+      return try runs(filter)
+    }
   }
 
   private func jsonList(_ values: [String]) -> String {

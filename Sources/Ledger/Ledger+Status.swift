@@ -2,86 +2,6 @@ import ExecutionModel
 import Glibc
 import SQLite
 
-/// The state of a syncer as its ledger tells it, whether or not it runs.
-public struct LedgerStatus: Sendable {
-  /// The syncer that works on the ledger, or did last.
-  public struct Syncer: Sendable {
-    /// `run` or `sync`
-    public var mode: String
-    public var version: String
-    public var startedAt: Instant
-    public var stoppedAt: Instant?
-    /// Whether it runs now.
-    public var isRunning: Bool
-  }
-
-  public struct Airflow: Sendable {
-    public var name: String
-    public var airflowVersion: String?
-    public var alembicVersion: String?
-    public var isConnected: Bool
-    public var cursor: Int64
-    public var openRuns: Int
-    public var runs: Int
-    public var role: String?
-    public var replayLag: Int64?
-    public var lastPollAt: Instant?
-    public var pollMilliseconds: Double?
-    public var isBackfillDone: Bool
-    public var backfillRuns: Int
-    public var backfillTotal: Int?
-    public var error: String?
-    public var errorSince: Instant?
-  }
-
-  public struct DbtAccount: Sendable {
-    public var name: String
-    public var accountID: Int64
-    /// Runs that are to be asked for, or asked for again.
-    public var waiting: Int
-    public var lastCallAt: Instant?
-    public var callsPerMinute: Int?
-    public var coolingDownUntil: Instant?
-    public var error: String?
-    public var errorSince: Instant?
-  }
-
-  public struct Sink: Sendable {
-    public var name: String
-    public var type: String
-    public var delivered: Int64
-    public var pending: Int
-    public var oldestPendingAt: Instant?
-    public var parked: Int
-    public var firstParkedAt: Instant?
-    public var newestReason: String?
-    public var lastDeliveryAt: Instant?
-    public var error: String?
-    public var errorSince: Instant?
-  }
-
-  /// Links made in the last 24 hours, by confidence.
-  public struct Links: Sendable {
-    public var exact = 0
-    public var strong = 0
-    public var inferred = 0
-    public var ambiguous = 0
-    public var unresolved = 0
-    /// Attempts of the dbt run operator in that time for which no link is known.
-    public var withoutLink = 0
-  }
-
-  public var syncer: Syncer?
-  public var airflow: [Airflow]
-  public var accounts: [DbtAccount]
-  public var sinks: [Sink]
-  public var links: Links
-  public var path: String
-  /// Bytes of the ledger's file.
-  public var bytes: Int64
-  public var schemaVersion: Int
-}
-
 extension Ledger {
   /// Notes that a syncer starts to work on this ledger.
   public func noteStart(mode: String, version: String) throws {
@@ -133,7 +53,7 @@ extension Ledger {
 
   /// Everything that `status` shows, from one view of the ledger.
   public func status() throws -> LedgerStatus {
-    let isRunning = Self.isLocked(path + ".lock")
+    let isRunning = FileLock.isHeld(FileLock.path(of: path))
     let now = now
     return try read { database in
       var size = stat()
@@ -220,7 +140,9 @@ extension Ledger {
     var links = LedgerStatus.Links()
     try database.prepare(
       """
-      SELECT confidence, run_id = 0, count(*) FROM link WHERE made_at >= ? AND is_candidate = 0 GROUP BY 1, 2
+      SELECT l.confidence, l.run_id = 0 OR l.dbt_run IS NULL AND l.confidence <> 'ambiguous' OR d.fetch_state = 'unresolved',
+        count(*)
+      FROM link l LEFT JOIN dbt_run d ON d.id = l.dbt_run WHERE l.made_at >= ? AND l.is_candidate = 0 GROUP BY 1, 2
       """
     ).binding { $0(since) }.forEachRow { row in
       let count = Int(row.integer(2))
@@ -245,13 +167,5 @@ extension Ledger {
         """
       ).binding { $0(since) }.firstRow { $0.integer(0) } ?? 0)
     return links
-  }
-
-  /// Whether a syncer holds the ledger's lock.
-  private static func isLocked(_ path: String) -> Bool {
-    let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { return false }
-    defer { Glibc.close(descriptor) }
-    return flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
   }
 }

@@ -1,6 +1,4 @@
 import ExecutionModel
-import Glibc
-import Migrations
 import Platform
 import SQLite
 
@@ -46,15 +44,11 @@ public actor Ledger {
     try guarded {
       switch purpose {
       case .syncing:
-        let lock = try FileLock(path: path + ".lock", ledger: path)
-        try Self.makeFile(path)
-        let database = try SQLiteDatabase(path: path, mode: .readWrite)
-        try Self.prepareForWriting(database)
-        try Self.migrate(database)
+        let lock = try FileLock(ledger: path)
+        opened = try LedgerFile.openForWriting(path)
         self.lock = lock
-        opened = database
       case .reading:
-        opened = try openForReading()
+        opened = try LedgerFile.openForReading(path)
       }
     }
   }
@@ -67,7 +61,7 @@ public actor Ledger {
 
   /// The schema version of the file and the newest that this binary knows.
   public func schemaVersion() throws -> (found: Int, known: Int) {
-    try read { (Int(try $0.integer("PRAGMA user_version") ?? 0), Self.newestVersion) }
+    try read { (Int(try $0.integer("PRAGMA user_version") ?? 0), LedgerFile.newestVersion) }
   }
 
   // MARK: Access for the ledger's own parts
@@ -99,89 +93,4 @@ public actor Ledger {
   private func guarded<Result>(_ body: () throws -> Result) throws -> Result {
     do { return try body() } catch let error as SQLiteError { throw LedgerError(error, path: path) }
   }
-
-  // MARK: Opening
-
-  /// "asyn" in ASCII: tells a ledger from other SQLite databases.
-  private static let applicationID: Int64 = 0x6173_796E
-  private static let newestVersion = Migrations.sqlite.last?.version ?? 0
-
-  /// SQLite would make the file readable by everybody. Its log files take over the file's rights.
-  private static func makeFile(_ path: String) throws {
-    let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
-    // What is wrong is found out, and told better, by the first statement.
-    if descriptor >= 0 { Glibc.close(descriptor) }
-  }
-
-  private static func prepareForWriting(_ database: SQLiteDatabase) throws {
-    if try database.integer("PRAGMA application_id") == 0,
-      try database.integer("SELECT count(*) FROM sqlite_schema") == 0
-    {
-      // Must be set before the first table is made.
-      try database.execute("PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL")
-    }
-    try database.execute(
-      """
-      PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY;
-      PRAGMA cache_size = -8000; PRAGMA journal_size_limit = 67108864
-      """)
-    database.keepWriteAheadLog()
-  }
-
-  private func openForReading() throws -> SQLiteDatabase {
-    do {
-      let database = try SQLiteDatabase(path: path, mode: .readOnly)
-      try Self.check(database, path: path)
-      return database
-    } catch let error as SQLiteError where error.cannotOpen && access(path, R_OK) == 0 {
-      // The write-ahead log's files are gone and may not be made here, so no syncer runs.
-      let database = try SQLiteDatabase(path: path, mode: .immutable)
-      try Self.check(database, path: path)
-      return database
-    }
-  }
-
-  private static func check(_ database: SQLiteDatabase, path: String) throws {
-    let version = Int(try database.integer("PRAGMA user_version") ?? 0)
-    guard try database.integer("PRAGMA application_id") == applicationID else {
-      throw LedgerError(.notALedger, path: path)
-    }
-    if version > newestVersion { throw LedgerError(.newerSchema(found: version, known: newestVersion), path: path) }
-    if version < newestVersion { throw LedgerError(.olderSchema(found: version, known: newestVersion), path: path) }
-  }
-
-  private static func migrate(_ database: SQLiteDatabase) throws {
-    try database.transaction {
-      let version = Int(try database.integer("PRAGMA user_version") ?? 0)
-      let id = try database.integer("PRAGMA application_id") ?? 0
-      let isEmpty = try database.integer("SELECT count(*) FROM sqlite_schema") == 0
-      guard id == applicationID || (id == 0 && isEmpty) else { throw LedgerError(.notALedger, path: database.path) }
-      guard version <= newestVersion else {
-        throw LedgerError(.newerSchema(found: version, known: newestVersion), path: database.path)
-      }
-      for migration in Migrations.sqlite where migration.version > version { try database.execute(migration.sql) }
-      if version < newestVersion {
-        try database.execute("PRAGMA application_id = \(applicationID); PRAGMA user_version = \(newestVersion)")
-      }
-    }
-  }
-}
-
-/// An advisory lock on a file beside the ledger: one syncer per ledger. Given back when the process ends, however.
-private final class FileLock {
-  private let descriptor: Int32
-
-  init(path: String, ledger: String) throws {
-    descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
-    guard descriptor >= 0 else {
-      throw LedgerError(
-        errno == EROFS || errno == EACCES ? .readOnly : errno == ENOSPC ? .full : .missing, path: ledger)
-    }
-    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-      Glibc.close(descriptor)
-      throw LedgerError(.inUse, path: ledger)
-    }
-  }
-
-  deinit { Glibc.close(descriptor) }
 }

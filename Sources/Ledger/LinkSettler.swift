@@ -20,7 +20,7 @@ struct LinkSettler {
     var createdAt: Instant?
   }
 
-  /// Returns whether the link now says something else.
+  /// Returns whether the link now means something else.
   @discardableResult
   func settle(link id: Int64) throws -> Bool {
     guard let link = try load(id) else { return false }
@@ -33,7 +33,8 @@ struct LinkSettler {
       Target(id: $0.integer(0), state: $0.text(1), createdAt: $0.optionalInteger(2).map(Instant.init))
     }
     if let dbtRun = link.dbtRun {
-      return try noteReuse(of: dbtRun, createdAt: targets.first { $0.id == dbtRun }?.createdAt)
+      try noteRelations(to: dbtRun)
+      return false
     }
     guard !targets.isEmpty, !targets.contains(where: { $0.state == "wanted" }) else { return false }
     let matches = targets.filter { $0.state == "known" && isPossible(link, createdAt: $0.createdAt) }
@@ -44,7 +45,7 @@ struct LinkSettler {
         $0(matches[0].id)
         $0(id)
       }.run()
-      _ = try noteReuse(of: matches[0].id, createdAt: matches[0].createdAt)
+      try noteRelations(to: matches[0].id)
     default:
       try database.prepare("UPDATE link SET is_candidate = 0, confidence = 'ambiguous', unresolved = ? WHERE id = ?")
         .binding {
@@ -94,25 +95,35 @@ struct LinkSettler {
     return database.changes > 0
   }
 
-  /// Of the attempts that name one run as theirs, those that found it under way reused it.
-  private func noteReuse(of dbtRun: Int64, createdAt: Instant?) throws -> Bool {
+  /// Of the attempts that name one run as theirs, those that found it under way reused it; the others made it, or
+  /// resumed an earlier run with it.
+  private func noteRelations(to dbtRun: Int64) throws {
+    guard
+      let run = try database.prepare("SELECT created_at, retrying_run_id IS NOT NULL FROM dbt_run WHERE id = ?")
+        .binding({ $0(dbtRun) }).firstRow({
+          (createdAt: $0.optionalInteger(0).map(Instant.init), isRetry: $0.bool(1))
+        })
+    else { return }
     let links = try database.prepare(
       """
-      SELECT l.id, a.start_date FROM link l JOIN attempt a USING (dag_run, task_id, map_index, try_number)
-      WHERE l.dbt_run = ? AND l.relation = 'triggered' AND l.is_candidate = 0 ORDER BY l.id
+      SELECT l.id, a.start_date, l.relation FROM link l JOIN attempt a USING (dag_run, task_id, map_index, try_number)
+      WHERE l.dbt_run = ? AND l.relation IN ('triggered', 'retried') AND l.is_candidate = 0 ORDER BY l.id
       """
-    ).binding { $0(dbtRun) }.rows { (id: $0.integer(0), start: $0.optionalInteger(1).map(Instant.init)) }
-    let late = reuses(among: links.map(\.start), createdAt: createdAt)
-    var hasChanged = false
-    for (link, isLate) in zip(links, late)
-    where isLate || relation(of: .triggered, createdAt: createdAt, attemptStart: link.start) == .reused {
-      try database.prepare("UPDATE link SET relation = 'reused' WHERE id = ?").binding { $0(link.id) }.run()
+    ).binding { $0(dbtRun) }.rows {
+      (id: $0.integer(0), start: $0.optionalInteger(1).map(Instant.init), relation: Relation(rawValue: $0.text(2)))
+    }
+    for (link, isLate) in zip(links, reuses(among: links.map(\.start), createdAt: run.createdAt)) {
+      let isReused =
+        isLate || relation(of: .triggered, createdAt: run.createdAt, attemptStart: link.start) == .reused
+      let relation: Relation? = isReused ? .reused : run.isRetry ? .retried : link.relation
+      guard let relation, relation != link.relation else { continue }
+      try database.prepare("UPDATE link SET relation = ? WHERE id = ?").binding {
+        $0(relation.rawValue)
+        $0(link.id)
+      }.run()
       try database.prepare(
         "UPDATE dag_run SET revision = revision + 1 WHERE id = (SELECT dag_run FROM link WHERE id = ?)"
-      )
-      .binding { $0(link.id) }.run()
-      hasChanged = true
+      ).binding { $0(link.id) }.run()
     }
-    return hasChanged
   }
 }

@@ -75,11 +75,15 @@ struct OutboxWriter {
     }
   }
 
-  /// One line of the record for every file sink; a line that waits already will show the newest facts anyway.
+  /// One line of the record for every file sink. It takes the place of a line that waits already and would show the
+  /// same facts, under a new number: the one that waits may be under way with older facts.
   func record() throws {
     for sink in sinks where sink.wantsRecords && (sink.history || !isHistory) {
       try database.prepare(
-        "INSERT INTO outbox (sink, kind, dag_run, made_at) VALUES (?, 'record', ?, ?) ON CONFLICT DO NOTHING"
+        """
+        INSERT OR REPLACE INTO outbox (sink, kind, dag_run, made_at) SELECT ?1, 'record', ?2, coalesce(
+          (SELECT made_at FROM outbox WHERE dag_run = ?2 AND sink = ?1 AND kind = 'record' AND parked_at IS NULL), ?3)
+        """
       ).binding {
         $0(sink.id)
         $0(dagRun)
@@ -87,16 +91,26 @@ struct OutboxWriter {
       }.run()
     }
   }
+
+  /// Whether the DAG run `r` ever had a line: it or one of its dbt runs came to its end, or it is gone.
+  static let hasLine = """
+    (r.state IN ('success', 'failed') OR r.removed IS NOT NULL
+      OR EXISTS (SELECT 1 FROM dag_run_clear c WHERE c.dag_run = r.id AND c.state IN ('success', 'failed'))
+      OR EXISTS (SELECT 1 FROM link l JOIN dbt_run d ON d.id = l.dbt_run WHERE l.dag_run = r.id AND d.is_complete = 1))
+    """
 }
 
 extension Ledger {
-  /// Makes the items that a sink would have got, had it been there from the start: everything that the ledger holds.
+  /// Makes the items that a sink would have got, had it been there from the start: everything that the ledger holds, or
+  /// for a sink that does not want history the START of everything that is under way. One transaction: a sink is new
+  /// with all its history or not yet.
   func enqueueHistory(for sink: SinkRegistration, in database: SQLiteDatabase) throws {
     if sink.wantsRecords {
+      guard sink.history else { return }
       try database.prepare(
         """
-        INSERT INTO outbox (sink, kind, dag_run, made_at) SELECT ?, 'record', id, ? FROM dag_run
-        WHERE event_phase = 2 OR removed IS NOT NULL ORDER BY id
+        INSERT INTO outbox (sink, kind, dag_run, made_at)
+        SELECT ?, 'record', r.id, ? FROM dag_run r WHERE \(OutboxWriter.hasLine) ORDER BY r.id
         """
       ).binding {
         $0(sink.id)
@@ -104,8 +118,7 @@ extension Ledger {
       }.run()
       return
     }
-    // Parents before children, START before the terminal one, as they happened.
-    try HistoryOfEvents(database: database).forEachRun { run in
+    try HistoryOfEvents(database: database, underWayOnly: !sink.history).forEachRun { run in
       var outbox = OutboxWriter(database: database, sinks: [sink], now: now, isHistory: false)
       outbox.dagRun = run.id
       for (event, subject) in run.events { try outbox.event(event, about: subject) }

@@ -45,8 +45,8 @@ extension Ledger {
   /// Takes over the sinks of the configuration for reading, without writing anything.
   public func consider(sinks: [SinkRegistration]) { self.sinks = sinks }
 
-  /// Registers the sinks of the configuration. A sink that is new to a ledger with history gets that history too,
-  /// unless it does not want it.
+  /// Registers the sinks of the configuration. A sink that is new to a ledger with history gets that history too, or
+  /// what is under way alone when it does not want it.
   public func register(sinks: [SinkRegistration]) throws {
     self.sinks = try write { database in
       try sinks.map { sink in
@@ -65,7 +65,7 @@ extension Ledger {
             $0(sink.type)
           }.run()
           sink.id = database.lastInsertedRow
-          if sink.history { try enqueueHistory(for: sink, in: database) }
+          try enqueueHistory(for: sink, in: database)
         }
         return sink
       }

@@ -28,13 +28,16 @@ public struct SQLiteError: Error, Sendable, CustomStringConvertible {
   /// Another process holds the lock; the same call may succeed later.
   public var isBusy: Bool { code == SQLITE_BUSY || code == SQLITE_LOCKED }
   /// The file system has no room left, or refused to write; nothing of the transaction was kept.
-  public var isFull: Bool { code == SQLITE_FULL || extendedCode == SQLITE_IOERR | 3 << 8 /* SQLITE_IOERR_WRITE */ }
+  public var isFull: Bool { code == SQLITE_FULL || Self.writeFailures.contains(extendedCode) }
   /// The file, its folder or the file system may not be written.
   public var isReadOnly: Bool { code == SQLITE_READONLY || code == SQLITE_PERM }
   /// The file is damaged or no SQLite database.
   public var isCorrupt: Bool { code == SQLITE_CORRUPT || code == SQLITE_NOTADB }
   /// The file or its folder is missing or may not be opened.
   public var cannotOpen: Bool { code == SQLITE_CANTOPEN }
+
+  // Not importable: SQLITE_IOERR_WRITE, SQLITE_IOERR_SHMSIZE.
+  private static let writeFailures: Set<Int32> = [SQLITE_IOERR | 3 << 8, SQLITE_IOERR | 19 << 8]
 
   public var description: String { "SQLite: \(message) (code \(extendedCode)) in \(context)" }
 }

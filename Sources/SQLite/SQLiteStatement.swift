@@ -5,6 +5,8 @@ public final class SQLiteStatement {
   private let handle: OpaquePointer
   private unowned let database: SQLiteDatabase
   private let sql: String
+  /// The first value that could not be bound (too long for SQLite); told by the next step.
+  private var bindCode = SQLITE_OK
 
   init(database: SQLiteDatabase, sql: String) throws {
     var made: OpaquePointer?
@@ -23,43 +25,49 @@ public final class SQLiteStatement {
   public func reset() {
     sqlite3_reset(handle)
     sqlite3_clear_bindings(handle)
+    bindCode = SQLITE_OK
+  }
+
+  private func note(_ code: Int32) {
+    if bindCode == SQLITE_OK { bindCode = code }
   }
 
   // MARK: Parameters
 
+  /// A value that SQLite refuses makes the next ``step()`` throw.
   public func bind(_ index: Int32, _ value: Int64?) {
-    if let value { sqlite3_bind_int64(handle, index, value) } else { sqlite3_bind_null(handle, index) }
+    note(value.map { sqlite3_bind_int64(handle, index, $0) } ?? sqlite3_bind_null(handle, index))
   }
   public func bind(_ index: Int32, _ value: Int?) { bind(index, value.map(Int64.init)) }
   public func bind(_ index: Int32, _ value: Bool?) { bind(index, value.map { $0 ? Int64(1) : 0 }) }
   public func bind(_ index: Int32, _ value: Double?) {
-    if let value { sqlite3_bind_double(handle, index, value) } else { sqlite3_bind_null(handle, index) }
+    note(value.map { sqlite3_bind_double(handle, index, $0) } ?? sqlite3_bind_null(handle, index))
   }
   public func bind(_ index: Int32, _ value: String?) {
     guard var value else {
-      sqlite3_bind_null(handle, index)
+      note(sqlite3_bind_null(handle, index))
       return
     }
     value.withUTF8 { text in
-      _ = text.withMemoryRebound(to: CChar.self) { characters in
+      text.withMemoryRebound(to: CChar.self) { characters in
         // An empty buffer may have no address, which SQLite would take for NULL.
         if let address = characters.baseAddress, characters.count > 0 {
-          csqlite_bind_text(handle, index, address, Int32(characters.count))
+          note(csqlite_bind_text(handle, index, address, UInt64(characters.count)))
         } else {
-          csqlite_bind_text(handle, index, "", 0)
+          note(csqlite_bind_text(handle, index, "", 0))
         }
       }
     }
   }
   public func bind(_ index: Int32, bytes: [UInt8]?) {
     guard let bytes else {
-      sqlite3_bind_null(handle, index)
+      note(sqlite3_bind_null(handle, index))
       return
     }
     if bytes.isEmpty {
-      sqlite3_bind_zeroblob(handle, index, 0)
+      note(sqlite3_bind_zeroblob(handle, index, 0))
     } else {
-      _ = bytes.withUnsafeBytes { csqlite_bind_blob(handle, index, $0.baseAddress, Int32($0.count)) }
+      note(bytes.withUnsafeBytes { csqlite_bind_blob(handle, index, $0.baseAddress, UInt64($0.count)) })
     }
   }
 
@@ -67,7 +75,7 @@ public final class SQLiteStatement {
 
   /// Moves to the next row; false when there is none.
   public func step() throws -> Bool {
-    switch sqlite3_step(handle) {
+    switch bindCode == SQLITE_OK ? sqlite3_step(handle) : bindCode {
     case SQLITE_ROW: return true
     case SQLITE_DONE: return false
     case let code:

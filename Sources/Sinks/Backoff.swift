@@ -14,7 +14,7 @@ public struct Backoff: Hashable, Sendable {
   ///   - failures: failures in a row, this one included; at least 1.
   ///   - random: 0 ..< 1; the wait lies between half and the whole of the doubled time.
   public func seconds(failures: Int, random: Double) -> Double {
-    let doublings = min(max(failures - 1, 0), 30)
+    let doublings = min(max(failures, 1) - 1, 30)
     let whole = min(longest, first * Double(1 << doublings))
     return whole / 2 + whole / 2 * random
   }

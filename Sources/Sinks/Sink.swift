@@ -28,4 +28,6 @@ public protocol Sink: Sendable {
   /// Tries what is due.
   /// - Throws: what the ledger throws; a backend's failure is part of the answer.
   func deliver() async throws -> DeliveryRound
+  /// Gives back what is held: a file that another process may now write. The next delivery takes it again.
+  func close() async
 }

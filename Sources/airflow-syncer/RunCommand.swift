@@ -8,7 +8,7 @@ enum RunCommand {
   static func perform(_ command: ParsedCommand) async throws -> ExitCode {
     let configuration = try loadConfiguration(command)
     // Before anything is opened, so that a signal is never missed.
-    let stop = signals([SIGTERM, SIGINT])
+    let stop = signals([SIGTERM, SIGINT, SIGHUP])
     try await Daemon(configuration, telemetry: makeTelemetry(command)).run(until: stop)
     return .ok
   }

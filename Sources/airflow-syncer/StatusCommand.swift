@@ -11,14 +11,17 @@ enum StatusCommand {
   static func perform(_ command: ParsedCommand) async throws -> ExitCode {
     let configuration = try loadConfiguration(command)
     let ledger = Ledger(path: configuration.ledgerPath, purpose: .reading)
+    let intervals = configuration.airflow.map { ($0.name, $0.pollInterval.totalSeconds) }
     while true {
-      let code = try await show(ledger, command)
+      let code = try await show(ledger, command, pollIntervals: Dictionary(intervals) { first, _ in first })
       guard command.flag(.watch) else { return code }
       try await Task.sleep(for: .seconds(2))
     }
   }
 
-  private static func show(_ ledger: Ledger, _ command: ParsedCommand) async throws -> ExitCode {
+  private static func show(
+    _ ledger: Ledger, _ command: ParsedCommand, pollIntervals: [String: Double]
+  ) async throws -> ExitCode {
     let status: LedgerStatus
     do { status = try await ledger.status() } catch let error as LedgerError {
       // Without a ledger there is nothing to tell but that.
@@ -30,7 +33,7 @@ enum StatusCommand {
       return .down
     }
     let now = Instant(microseconds: wallClockMicroseconds())
-    let health = Health(status, now: now)
+    let health = Health(status, now: now, pollIntervals: pollIntervals)
     if command.flag(.json) {
       try StandardOutput.write(StatusJSON.text(status, health, now: now) + "\n")
     } else {

@@ -37,6 +37,26 @@ import Testing
     #expect(error.description.contains("99999"))
   }
 
+  @Test(arguments: [0, 1000, 5_000_000])
+  func ofADiscardedBodyOnlyTheStatusCounts(bytes: Int) async throws {
+    let server = try LoopbackServer { _ in
+      LoopbackResponse(status: 201, body: .bytes([UInt8](repeating: 65, count: bytes)))
+    }
+    let request = HTTPRequest(
+      url: "http://127.0.0.1:\(server.port)/", maximumBytes: 1000, destination: .discarded)
+    for _ in 0..<2 {
+      let response = try await lane.send(request)
+      #expect(response.status == 201 && response.body == [] && response.isBodyCut == (bytes > 1000))
+    }
+  }
+
+  @Test func whyADiscardedRequestFailedIsKept() async throws {
+    let server = try LoopbackServer { _ in LoopbackResponse(status: 422, text: "why") }
+    let response = try await lane.send(
+      HTTPRequest(url: "http://127.0.0.1:\(server.port)/", destination: .discarded))
+    #expect(response.body == Array("why".utf8))
+  }
+
   @Test func theLimitCountsWhatComesOutOfGzip() async throws {
     let bomb = Gzip.compress([UInt8](repeating: 0, count: 50 << 20))
     #expect(bomb.count < 100_000)

@@ -233,6 +233,9 @@ public final class PostgresServer: Sendable {
     guard output.status == 0 else { throw TestServerError("\(path): \(output.errorText.suffix(4000))") }
   }
 
+  /// The psql that belongs to the server.
+  var psqlProgram: String { "\(binaries)/psql" }
+
   /// Creates a role that may log in. One with a password must give it over TCP.
   public func createRole(_ name: String, password: String? = nil) async throws {
     guard let password else { return _ = try await execute("CREATE ROLE \"\(name)\" LOGIN") }

@@ -1,0 +1,103 @@
+import ExecutionModel
+import Records
+import SQLite
+
+extension CaptureWriter {
+  /// An attempt as the ledger has it.
+  struct KnownAttempt {
+    var attempt: TaskAttempt
+    var told: Told
+  }
+
+  func knownAttempts(of dagRun: Int64) throws -> [AttemptKey: KnownAttempt] {
+    var known: [AttemptKey: KnownAttempt] = [:]
+    try database.prepare("SELECT \(Told.columns), \(AttemptRow.columns) FROM attempt WHERE dag_run = ?")
+      .binding { $0(dagRun) }.forEachRow { row in
+        var columns = SQLiteColumns(row)
+        let told = Told(&columns)
+        let attempt = AttemptRow.read(&columns)
+        known[attempt.key] = KnownAttempt(attempt: attempt, told: told)
+      }
+    return known
+  }
+
+  /// Keeps the attempts of one snapshot and tells what is due of them. Returns how many are new or changed.
+  mutating func keepAttempts(
+    _ snapshot: DagRunSnapshot, known: [AttemptKey: KnownAttempt], of dagRun: Int64, isWithheld: Bool,
+    outbox: OutboxWriter
+  ) throws -> Int {
+    var changes = 0
+    var observed: Set<AttemptKey> = []
+    var current: Set<AttemptKey> = []
+    func keep(_ attempt: TaskAttempt, _ before: KnownAttempt?) throws {
+      var told = before?.told ?? Told()
+      let events =
+        isWithheld ? [] : LineageRules.events(for: attempt, of: snapshot.run.key, told: told.transitions)
+      for event in events { try outbox.event(event, about: .attempt(attempt.key)) }
+      told.note(events)
+      guard before.map({ $0.attempt != attempt || $0.told != told }) ?? true else { return }
+      try write(attempt, told, of: dagRun)
+      changes += 1
+    }
+    for observation in snapshot.attempts {
+      let before = known[observation.key]
+      try keep(before.map { merge($0.attempt, observation) } ?? observation, before)
+      observed.insert(observation.key)
+      if observation.isCurrent { current.insert(Self.instance(of: observation.key)) }
+    }
+    // Up to Airflow 2.9 a new try takes the place of the one before, which is over, whatever was last seen of it.
+    for (key, before) in known.sorted(by: { $0.key < $1.key }) where before.attempt.isCurrent {
+      guard !observed.contains(key), current.contains(Self.instance(of: key)) else { continue }
+      var attempt = before.attempt
+      attempt.isCurrent = false
+      try keep(attempt, before)
+    }
+    outcome.changedAttempts += changes
+    return changes
+  }
+
+  func keep(_ told: Told, of key: AttemptKey, in dagRun: Int64) throws {
+    try database.prepare(
+      """
+      UPDATE attempt SET (\(Told.columns)) = (\(placeholders(Told.count)))
+      WHERE dag_run = ? AND task_id = ? AND map_index = ? AND try_number = ?
+      """
+    ).binding {
+      told.bind(to: &$0)
+      $0(dagRun)
+      AttemptRow.bind(key, to: &$0)
+    }.run()
+  }
+
+  private func write(_ attempt: TaskAttempt, _ told: Told, of dagRun: Int64) throws {
+    try database.prepare(
+      """
+      INSERT OR REPLACE INTO attempt (dag_run, \(AttemptRow.columns), \(Told.columns))
+      VALUES (?, \(placeholders(AttemptRow.count + Told.count)))
+      """
+    ).binding {
+      $0(dagRun)
+      AttemptRow.bind(attempt, to: &$0)
+      told.bind(to: &$0)
+    }.run()
+  }
+
+  /// The task instance that an attempt is a try of.
+  private static func instance(of key: AttemptKey) -> AttemptKey {
+    AttemptKey(taskID: key.taskID, mapIndex: key.mapIndex, tryNumber: 0)
+  }
+
+  /// What is known of one try after it was seen again. The first start is kept: sensors in reschedule mode overwrite it
+  /// at every poke. What only a live row or only an earlier look could tell is not lost.
+  private func merge(_ old: TaskAttempt, _ new: TaskAttempt) -> TaskAttempt {
+    var merged = new
+    if let first = old.startDate, let start = new.startDate { merged.startDate = min(first, start) }
+    merged.startDate = merged.startDate ?? old.startDate
+    merged.queuedAt = new.queuedAt ?? old.queuedAt
+    merged.clearNumber = old.clearNumber ?? new.clearNumber
+    merged.operatorName = new.operatorName ?? old.operatorName
+    merged.renderedMapIndex = new.renderedMapIndex ?? old.renderedMapIndex
+    merged.note = new.isCurrent ? new.note : new.note ?? old.note
+    return merged
+  }
+}

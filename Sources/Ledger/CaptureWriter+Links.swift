@@ -1,0 +1,167 @@
+import ExecutionModel
+import SQLite
+
+extension CaptureWriter {
+  /// Keeps what the evidence of one run proposes. Evidence only ever grows: an XCom that Airflow has deleted since was
+  /// still there once. Returns how many links are new or know more.
+  mutating func keepLinks(_ proposals: [LinkProposal], of dagRun: Int64) throws -> Int {
+    var changes = 0
+    for proposal in proposals {
+      if proposal.target == nil, try hasLink(proposal.attempt, of: dagRun, named: true) { continue }
+      if let target = proposal.target {
+        if proposal.isCandidate,
+          try hasLink(proposal.attempt, of: dagRun, named: true, certain: true, except: target.runID)
+        {
+          continue
+        }
+        // Better evidence has come: what could not be resolved, or was only a candidate, is settled.
+        if !proposal.isCandidate { try dropGuesses(proposal.attempt, of: dagRun, except: target.runID) }
+      }
+      changes += try keep(proposal, of: dagRun)
+    }
+    outcome.newLinks += changes
+    return changes
+  }
+
+  private func hasLink(
+    _ attempt: AttemptKey, of dagRun: Int64, named: Bool, certain: Bool = false, except runID: Int64 = -1
+  ) throws -> Bool {
+    try database.prepare(
+      """
+      SELECT 1 FROM link WHERE dag_run = ? AND task_id = ? AND map_index = ? AND try_number = ?
+        AND (run_id > 0 OR NOT ?) AND (is_candidate = 0 OR NOT ?) AND run_id <> ?
+      """
+    ).binding {
+      $0(dagRun)
+      AttemptRow.bind(attempt, to: &$0)
+      $0(named)
+      $0(certain)
+      $0(runID)
+    }.firstRow { _ in true } ?? false
+  }
+
+  private func dropGuesses(_ attempt: AttemptKey, of dagRun: Int64, except runID: Int64) throws {
+    let guesses = try database.prepare(
+      """
+      SELECT id FROM link WHERE dag_run = ? AND task_id = ? AND map_index = ? AND try_number = ?
+        AND (run_id = 0 OR is_candidate = 1) AND run_id <> ?
+      """
+    ).binding {
+      $0(dagRun)
+      AttemptRow.bind(attempt, to: &$0)
+      $0(runID)
+    }.rows { $0.integer(0) }
+    for id in guesses {
+      for sql in [
+        "DELETE FROM evidence WHERE link = ?", "DELETE FROM link_target WHERE link = ?",
+        "DELETE FROM link WHERE id = ?",
+      ] { try database.prepare(sql).binding { $0(id) }.run() }
+    }
+  }
+
+  private struct KnownLink {
+    var id: Int64
+    var confidence: Confidence?
+    var isCandidate: Bool
+    var accountID: Int64?
+  }
+
+  /// Returns 1 when the link is new or knows more.
+  private func keep(_ proposal: LinkProposal, of dagRun: Int64) throws -> Int {
+    guard let known = try knownLink(like: proposal, of: dagRun) else {
+      let id = try insert(proposal, of: dagRun)
+      _ = try addEvidence(proposal.evidence, to: id)
+      if let target = proposal.target { try aim(id, at: target, isCandidate: proposal.isCandidate) }
+      return 1
+    }
+    let hasNewEvidence = try addEvidence(proposal.evidence, to: known.id)
+    let isSettled = known.isCandidate && !proposal.isCandidate
+    let isAccountFound = known.accountID == nil && proposal.target?.accountID != nil
+    // Between several accounts the same evidence, however strong, decides nothing when it is seen again.
+    let isStronger =
+      known.confidence == .ambiguous
+      ? isAccountFound : !proposal.isCandidate && known.confidence.map { $0 < proposal.confidence } ?? true
+    guard isSettled || isStronger || isAccountFound else { return hasNewEvidence ? 1 : 0 }
+    try database.prepare(
+      """
+      UPDATE link SET confidence = CASE WHEN ? THEN ? ELSE confidence END, is_candidate = is_candidate AND ?,
+        relation = CASE WHEN relation IN ('reused', 'retried') THEN relation ELSE ? END,
+        host = coalesce(?, host), account_id = coalesce(?, account_id) WHERE id = ?
+      """
+    ).binding {
+      $0(isStronger)
+      $0(proposal.confidence.rawValue)
+      $0(proposal.isCandidate)
+      $0(proposal.relation.rawValue)
+      $0(proposal.target?.host)
+      $0(proposal.target?.accountID)
+      $0(known.id)
+    }.run()
+    if let target = proposal.target {
+      try database.prepare("DELETE FROM link_target WHERE link = ?").binding { $0(known.id) }.run()
+      try aim(known.id, at: target, isCandidate: proposal.isCandidate && known.isCandidate)
+    }
+    return 1
+  }
+
+  private func aim(_ link: Int64, at target: DbtRunReference, isCandidate: Bool) throws {
+    try LinkAim(database: database, accounts: accounts).aim(link, at: target, isCandidate: isCandidate)
+  }
+
+  private func knownLink(like proposal: LinkProposal, of dagRun: Int64) throws -> KnownLink? {
+    try database.prepare(
+      """
+      SELECT id, confidence, is_candidate, account_id FROM link
+      WHERE dag_run = ? AND task_id = ? AND map_index = ? AND try_number = ? AND run_id = ?
+      """
+    ).binding {
+      $0(dagRun)
+      AttemptRow.bind(proposal.attempt, to: &$0)
+      $0(proposal.target?.runID ?? 0)
+    }.firstRow {
+      KnownLink(
+        id: $0.integer(0), confidence: Confidence(rawValue: $0.text(1)), isCandidate: $0.bool(2),
+        accountID: $0.optionalInteger(3))
+    }
+  }
+
+  private func insert(_ proposal: LinkProposal, of dagRun: Int64) throws -> Int64 {
+    try database.prepare(
+      """
+      INSERT INTO link (dag_run, task_id, map_index, try_number, run_id, host, account_id, relation, confidence,
+        is_candidate, unresolved, made_at) VALUES (\(placeholders(12)))
+      """
+    ).binding {
+      $0(dagRun)
+      AttemptRow.bind(proposal.attempt, to: &$0)
+      $0(proposal.target?.runID ?? 0)
+      $0(proposal.target?.host)
+      $0(proposal.target?.accountID)
+      $0(proposal.relation.rawValue)
+      $0(proposal.confidence.rawValue)
+      $0(proposal.isCandidate)
+      $0(proposal.unresolved)
+      $0(now)
+    }.run()
+    return database.lastInsertedRow
+  }
+
+  private func addEvidence(_ evidence: [Evidence], to link: Int64) throws -> Bool {
+    var isNew = false
+    for piece in evidence {
+      try database.prepare(
+        """
+        INSERT INTO evidence (link, position, kind, value)
+        SELECT ?1, coalesce((SELECT max(position) FROM evidence WHERE link = ?1), 0) + 1, ?2, ?3
+        WHERE NOT EXISTS (SELECT 1 FROM evidence WHERE link = ?1 AND kind = ?2 AND value = ?3)
+        """
+      ).binding {
+        $0(link)
+        $0(piece.kind)
+        $0(piece.value)
+      }.run()
+      isNew = isNew || database.changes > 0
+    }
+    return isNew
+  }
+}

@@ -1,0 +1,266 @@
+import ExecutionModel
+import Records
+import SQLite
+
+/// Writes what changed between the ledger and snapshots of Airflow, within one transaction.
+struct CaptureWriter {
+  let database: SQLiteDatabase
+  /// The instance's row and name.
+  let instance: Int64
+  let name: InstanceName
+  let sinks: [SinkRegistration]
+  let accounts: AccountDirectory
+  let now: Int64
+  /// When the snapshots were taken, by the source's clock.
+  let readAt: Instant
+  let isHistory: Bool
+  var outcome = CaptureOutcome()
+
+  /// A DAG run as the ledger has it.
+  private struct KnownRun {
+    var id: Int64
+    var run: DagRun
+    var told: Told
+    var isHistory: Bool
+    var isWithheld: Bool
+    var removed: String?
+  }
+
+  func keep(_ dag: Dag) throws {
+    try database.prepare(
+      """
+      INSERT INTO dag (instance, \(DagRow.columns)) VALUES (?, \(placeholders(DagRow.count)))
+      ON CONFLICT DO UPDATE SET owners = excluded.owners, tags = excluded.tags, schedule = excluded.schedule,
+        description = excluded.description, fileloc = excluded.fileloc, is_paused = excluded.is_paused
+      WHERE (owners, tags, schedule, description, fileloc, is_paused)
+        IS NOT (excluded.owners, excluded.tags, excluded.schedule, excluded.description, excluded.fileloc, excluded.is_paused)
+      """
+    ).binding {
+      $0(instance)
+      DagRow.bind(dag, to: &$0)
+    }.run()
+  }
+
+  // MARK: One snapshot
+
+  mutating func keep(_ snapshot: DagRunSnapshot, proposing propose: Ledger.Proposer) throws {
+    let run = snapshot.run
+    var known = try knownRun(like: run)
+    if let other = known, other.run.sourceID != run.sourceID {
+      // A page of history may be older than what was read beside it.
+      if other.run.sourceID > run.sourceID { return }
+      // Airflow deleted the run and made another of the same name.
+      try remove(other.id, kind: .deleted)
+      known = nil
+    }
+    var outbox = OutboxWriter(
+      database: database, sinks: sinks, now: now, isHistory: isHistory && (known?.isHistory ?? true) && !run.isOpen)
+    var told = known?.told ?? Told()
+    let isWithheld = try known?.isWithheld ?? sharesRunIDs(run)
+    let isChanged = known.map { $0.run != run || $0.removed != nil } ?? true
+    let id: Int64
+    if let known {
+      id = known.id
+      outbox.dagRun = id
+      if isCleared(known.run, run) { told = try keepClear(of: known, by: run, outbox: outbox) }
+      if isChanged { try update(id, run) }
+    } else {
+      id = try insert(run, isWithheld: isWithheld)
+      outbox.dagRun = id
+      outcome.newRuns += 1
+    }
+
+    let due = isWithheld ? [] : LineageRules.events(for: run, told: told.transitions)
+    // START before those of the attempts, the end after theirs.
+    for event in due where !event.transition.isTerminal { try outbox.event(event, about: .dagRun) }
+    let attempts = known == nil ? [:] : try knownAttempts(of: id)
+    let changes = try keepAttempts(snapshot, known: attempts, of: id, isWithheld: isWithheld, outbox: outbox)
+    let links = try keepLinks(propose(snapshot, attempts.values.map(\.attempt)), of: id)
+    for event in due where event.transition.isTerminal { try outbox.event(event, about: .dagRun) }
+    told.note(due)
+    if told != known?.told ?? Told() { try keep(told, of: id) }
+    if known != nil, isChanged || changes > 0 || links > 0 {
+      outcome.changedRuns += 1
+      try database.prepare("UPDATE dag_run SET revision = revision + 1 WHERE id = ?").binding { $0(id) }.run()
+    }
+    let becameTerminal = known.map { $0.run.state != run.state || $0.run.endDate != run.endDate } ?? true
+    if becameTerminal, LineageRules.terminal(forDagRunState: run.state) != nil { try outbox.record() }
+  }
+
+  // MARK: Rows of DAG runs
+
+  /// The row of this very run, removed or not; else that of another run by the same name that is not removed.
+  private func knownRun(like run: DagRun) throws -> KnownRun? {
+    try database.prepare(
+      """
+      SELECT id, is_history, is_withheld, removed, \(Told.columns), \(DagRunRow.columns) FROM dag_run
+      WHERE instance = ?1 AND dag_id = ?2 AND run_id = ?3 AND (removed IS NULL OR source_id = ?4)
+      ORDER BY source_id = ?4 DESC LIMIT 1
+      """
+    ).binding {
+      $0(instance)
+      $0(run.key.dagID)
+      $0(run.key.runID)
+      $0(run.sourceID)
+    }.firstRow { row in
+      var columns = SQLiteColumns(row)
+      let id = columns.integer()
+      let isHistory = columns.bool()
+      let isWithheld = columns.bool()
+      let removed = columns.optionalText()
+      let told = Told(&columns)
+      return KnownRun(
+        id: id, run: DagRunRow.read(&columns, key: run.key), told: told, isHistory: isHistory, isWithheld: isWithheld,
+        removed: removed)
+    }
+  }
+
+  /// Whether an earlier run has the run ids that the provider would derive for this one: a deleted run of the same
+  /// logical date, or one without a logical date that was due at the same time.
+  private func sharesRunIDs(_ run: DagRun) throws -> Bool {
+    guard let moment = run.logicalDate ?? run.runAfter else { return false }
+    return try database.prepare(
+      "SELECT 1 FROM dag_run WHERE instance = ? AND dag_id = ? AND coalesce(logical_date, run_after) = ? LIMIT 1"
+    ).binding {
+      $0(instance)
+      $0(run.key.dagID)
+      $0(moment)
+    }.firstRow { _ in true } ?? false
+  }
+
+  /// The revision goes on from a deleted run of the same name, because records are told apart by key and revision.
+  private func insert(_ run: DagRun, isWithheld: Bool) throws -> Int64 {
+    try database.prepare(
+      """
+      INSERT INTO dag_run (instance, dag_id, run_id, is_history, is_withheld, \(DagRunRow.columns), revision)
+      VALUES (?1, ?2, ?3, ?4, ?5, \(placeholders(DagRunRow.count)),
+        coalesce((SELECT max(revision) FROM dag_run WHERE instance = ?1 AND dag_id = ?2 AND run_id = ?3), 0) + 1)
+      """
+    ).binding {
+      $0(instance)
+      $0(run.key.dagID)
+      $0(run.key.runID)
+      $0(isHistory && !run.isOpen)
+      $0(isWithheld)
+      DagRunRow.bind(run, to: &$0)
+    }.run()
+    return database.lastInsertedRow
+  }
+
+  private func update(_ id: Int64, _ run: DagRun) throws {
+    try database.prepare(
+      """
+      UPDATE dag_run SET (\(DagRunRow.columns)) = (\(placeholders(DagRunRow.count))), removed = NULL, removed_at = NULL,
+        is_history = CASE WHEN ? THEN 0 ELSE is_history END
+      WHERE id = ?
+      """
+    ).binding {
+      DagRunRow.bind(run, to: &$0)
+      $0(run.isOpen)
+      $0(id)
+    }.run()
+  }
+
+  private func keep(_ told: Told, of id: Int64) throws {
+    try database.prepare("UPDATE dag_run SET (\(Told.columns)) = (\(placeholders(Told.count))) WHERE id = ?").binding {
+      told.bind(to: &$0)
+      $0(id)
+    }.run()
+  }
+
+  // MARK: Clears
+
+  /// Whether Airflow has begun this run anew. Before 2.8 there is no clear number: then a finished run that is open
+  /// again was cleared.
+  private func isCleared(_ old: DagRun, _ new: DagRun) -> Bool {
+    if let before = old.clearNumber, let after = new.clearNumber { return after > before }
+    return LineageRules.terminal(forDagRunState: old.state) != nil && new.isOpen
+  }
+
+  /// Moves what the run was into its history, and says what was told of its run id as it now is.
+  private func keepClear(of known: KnownRun, by run: DagRun, outbox: OutboxWriter) throws -> Told {
+    // Without a clear number both have one run id, and a terminal event is final.
+    let hasOwnRunID = known.run.clearNumber != nil && run.clearNumber != nil
+    var told = hasOwnRunID ? known.told : Told()
+    if told.isUnderWay {
+      // What was told to have started needs its end.
+      let clear = DagRunClear(
+        clearNumber: known.run.clearNumber, state: known.run.state, queuedAt: known.run.queuedAt,
+        startDate: known.run.startDate, endDate: known.run.endDate ?? run.queuedAt)
+      let events = LineageRules.events(for: clear, of: run.key, told: told.transitions)
+      for event in events { try outbox.event(event, about: .dagRun) }
+      told.note(events)
+    }
+    try database.prepare(
+      """
+      INSERT INTO dag_run_clear (dag_run, position, clear_number, state, queued_at, start_date, end_date, \(Told.columns))
+      SELECT ?1, coalesce(max(position), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 FROM dag_run_clear WHERE dag_run = ?1
+      """
+    ).binding {
+      $0(known.id)
+      $0(known.run.clearNumber)
+      $0(known.run.state)
+      $0(known.run.queuedAt)
+      $0(known.run.startDate)
+      $0(known.run.endDate)
+      told.bind(to: &$0)
+    }.run()
+    return hasOwnRunID ? Told() : known.told
+  }
+
+  // MARK: Removal
+
+  /// A run that was remembered as open and that Airflow has no more.
+  mutating func markMissing(sourceID: Int64) throws {
+    let id = try database.prepare("SELECT id FROM dag_run WHERE instance = ? AND source_id = ? AND removed IS NULL")
+      .binding {
+        $0(instance)
+        $0(sourceID)
+      }.firstRow { $0.integer(0) }
+    if let id { try remove(id, kind: .deleted) }
+  }
+
+  /// The record of a run that Airflow has no more stays and says so; what was under way is told as aborted.
+  private mutating func remove(_ id: Int64, kind: RecordHeader.Removed.Kind) throws {
+    let row = try database.prepare("SELECT dag_id, run_id, clear_number, \(Told.columns) FROM dag_run WHERE id = ?")
+      .binding { $0(id) }.firstRow { row in
+        var columns = SQLiteColumns(row)
+        let key = DagRunKey(instance: name, dagID: columns.text(), runID: columns.text())
+        return (key: key, clearNumber: columns.optionalInt(), told: Told(&columns))
+      }
+    guard let row else { return }
+    var outbox = OutboxWriter(database: database, sinks: sinks, now: now, isHistory: false)
+    outbox.dagRun = id
+    for (key, known) in try knownAttempts(of: id).sorted(by: { $0.key < $1.key }) where known.told.isUnderWay {
+      let told = try abort(.attempt(row.key, key), about: .attempt(key), told: known.told, outbox: outbox)
+      try keep(told, of: key, in: id)
+    }
+    let subject = ExecutionEvent.Subject.dagRun(row.key, clearNumber: row.clearNumber)
+    let told = try abort(subject, about: .dagRun, told: row.told, outbox: outbox)
+    try database.prepare(
+      """
+      UPDATE dag_run SET removed = ?, removed_at = ?, is_open = 0, revision = revision + 1,
+        (\(Told.columns)) = (\(placeholders(Told.count))) WHERE id = ?
+      """
+    ).binding {
+      $0(kind.rawValue)
+      $0(readAt)
+      told.bind(to: &$0)
+      $0(id)
+    }.run()
+    outcome.changedRuns += 1
+    try outbox.record()
+  }
+
+  private func abort(
+    _ subject: ExecutionEvent.Subject, about: OutboxWriter.Subject, told: Told, outbox: OutboxWriter
+  ) throws -> Told {
+    guard let start = told.start,
+      let event = LineageRules.deleted(subject, told: told.transitions, time: max(start, readAt))
+    else { return told }
+    try outbox.event(event, about: about)
+    var told = told
+    told.note([event])
+    return told
+  }
+}

@@ -1,0 +1,51 @@
+import SQLite
+
+/// How far the items of one record have come at one sink.
+public struct SinkDeliveries: Hashable, Sendable {
+  public var sink: String
+  /// Items made for it.
+  public var made: Int
+  public var pending: Int
+  public var parked: Int
+}
+
+extension Ledger {
+  /// How far a record's items have come at each sink.
+  public func deliveries(of id: Int64) throws -> [SinkDeliveries] {
+    try read { database in
+      let made = try database.prepare(
+        """
+        SELECT r.is_history, (start_told IS NOT NULL) + (end_told IS NOT NULL)
+            + (SELECT count(c.start_told) + count(c.end_told) FROM dag_run_clear c WHERE c.dag_run = r.id),
+          (SELECT count(a.start_told) + count(a.end_told) FROM attempt a WHERE a.dag_run = r.id),
+          (SELECT count(d.start_told) + count(d.end_told) FROM dbt_run d WHERE d.parent_dag_run = r.id),
+          \(OutboxWriter.hasLine)
+        FROM dag_run r WHERE r.id = ?
+        """
+      ).binding { $0(id) }.firstRow {
+        (
+          isHistory: $0.bool(0), dagRuns: Int($0.integer(1)), attempts: Int($0.integer(2)), dbtRuns: Int($0.integer(3)),
+          records: Int($0.integer(4))
+        )
+      }
+      guard let made else { return [] }
+      return try sinks.compactMap { sink in
+        guard sink.history || !made.isHistory else { return nil }
+        var count = sink.wantsRecords ? made.records : 0
+        if sink.wants(.dagRuns) { count += made.dagRuns }
+        if sink.wants(.attempts) { count += made.attempts }
+        if sink.wants(.dbtRuns) { count += made.dbtRuns }
+        let left = try database.prepare(
+          """
+          SELECT coalesce(sum(o.parked_at IS NULL), 0), coalesce(sum(o.parked_at IS NOT NULL), 0)
+          FROM sink s JOIN outbox o ON o.sink = s.id AND o.dag_run = ? WHERE s.name = ?
+          """
+        ).binding {
+          $0(id)
+          $0(sink.name)
+        }.firstRow { (pending: Int($0.integer(0)), parked: Int($0.integer(1))) }
+        return SinkDeliveries(sink: sink.name, made: count, pending: left?.pending ?? 0, parked: left?.parked ?? 0)
+      }
+    }
+  }
+}

@@ -1,0 +1,81 @@
+import ExecutionModel
+
+/// The state of a syncer as its ledger tells it, whether or not it runs.
+public struct LedgerStatus: Sendable {
+  /// The syncer that works on the ledger, or did last.
+  public struct Syncer: Sendable {
+    /// `run` or `sync`
+    public var mode: String
+    public var version: String
+    public var startedAt: Instant
+    public var stoppedAt: Instant?
+    /// Whether it runs now.
+    public var isRunning: Bool
+  }
+
+  public struct Airflow: Sendable {
+    public var name: String
+    public var airflowVersion: String?
+    public var alembicVersion: String?
+    public var isConnected: Bool
+    public var cursor: Int64
+    public var openRuns: Int
+    public var runs: Int
+    public var role: String?
+    public var replayLag: Int64?
+    public var lastPollAt: Instant?
+    public var pollMilliseconds: Double?
+    public var isBackfillDone: Bool
+    public var backfillRuns: Int
+    public var backfillTotal: Int?
+    public var error: String?
+    public var errorSince: Instant?
+  }
+
+  public struct DbtAccount: Sendable {
+    public var name: String
+    public var accountID: Int64
+    /// Runs that are to be asked for, or asked for again.
+    public var waiting: Int
+    public var lastCallAt: Instant?
+    public var callsPerMinute: Int?
+    public var coolingDownUntil: Instant?
+    public var error: String?
+    public var errorSince: Instant?
+  }
+
+  public struct Sink: Sendable {
+    public var name: String
+    public var type: String
+    public var delivered: Int64
+    public var pending: Int
+    public var oldestPendingAt: Instant?
+    public var parked: Int
+    public var firstParkedAt: Instant?
+    public var newestReason: String?
+    public var lastDeliveryAt: Instant?
+    public var error: String?
+    public var errorSince: Instant?
+  }
+
+  /// Links made in the last 24 hours, by confidence.
+  public struct Links: Sendable {
+    public var exact = 0
+    public var strong = 0
+    public var inferred = 0
+    public var ambiguous = 0
+    public var unresolved = 0
+    /// Attempts of the dbt run operator in that time for which no link is known.
+    public var withoutLink = 0
+  }
+
+  public var syncer: Syncer?
+  public var airflow: [Airflow]
+  public var accounts: [DbtAccount]
+  public var sinks: [Sink]
+  public var links: Links
+  public var path: String
+  /// Bytes of the ledger's file.
+  public var bytes: Int64
+  public var schemaVersion: Int
+}

@@ -1,0 +1,156 @@
+import ExecutionModel
+import Records
+import SQLite
+
+/// Reads the parts of one record, in record order.
+struct RecordReader {
+  let database: SQLiteDatabase
+
+  func header(_ id: Int64, _ context: RecordContext) throws -> RecordHeader? {
+    let row = try database.prepare(
+      """
+      SELECT i.name, i.airflow_version, r.dag_id, r.run_id, r.revision, r.removed, r.removed_at, r.instance, \(DagRunRow.columns)
+      FROM dag_run r JOIN airflow_instance i ON i.id = r.instance WHERE r.id = ?
+      """
+    ).binding { $0(id) }.firstRow { row -> (RecordHeader, Int64) in
+      var columns = SQLiteColumns(row)
+      let instance = columns.text()
+      let version = columns.optionalText()
+      let key = DagRunKey(instance: instance, dagID: columns.text(), runID: columns.text())
+      let revision = columns.int()
+      let removed = columns.optionalText().map { RecordHeader.Removed.Kind(rawValue: $0) ?? .unknown }
+      let removedAt = columns.optionalInstant()
+      let instanceID = columns.integer()
+      let run = DagRunRow.read(&columns, key: key)
+      let gone = removed.flatMap { kind in removedAt.map { RecordHeader.Removed(kind: kind, seenAt: $0) } }
+      return (
+        RecordHeader(
+          run: run, airflowVersion: version, revision: revision, removed: gone, uiURL: context.uiURLs[instance]),
+        instanceID
+      )
+    }
+    guard let (first, instance) = row, let run = first.run else { return nil }
+    var header = first
+    header.dag = try database.prepare("SELECT \(DagRow.columns) FROM dag WHERE instance = ? AND dag_id = ?").binding {
+      $0(instance)
+      $0(run.key.dagID)
+    }.firstRow { row in
+      var columns = SQLiteColumns(row)
+      return DagRow.read(&columns)
+    }
+    header.history = try database.prepare(
+      "SELECT clear_number, state, queued_at, start_date, end_date FROM dag_run_clear WHERE dag_run = ? ORDER BY position"
+    ).binding { $0(id) }.rows { row in
+      var columns = SQLiteColumns(row)
+      return DagRunClear(
+        clearNumber: columns.optionalInt(), state: columns.optionalText(), queuedAt: columns.optionalInstant(),
+        startDate: columns.optionalInstant(), endDate: columns.optionalInstant())
+    }
+    return header
+  }
+
+  /// In record order: by start, those that never started last, then by key.
+  func forEachAttempt(of id: Int64, _ body: (TaskAttempt) throws -> Void) throws {
+    try database.prepare(
+      """
+      SELECT \(AttemptRow.columns) FROM attempt WHERE dag_run = ?
+      ORDER BY start_date IS NULL, start_date, task_id, map_index, try_number
+      """
+    ).binding { $0(id) }.forEachRow { row in
+      var columns = SQLiteColumns(row)
+      try body(AttemptRow.read(&columns))
+    }
+  }
+
+  /// In record order: by creation, those without last, then by key.
+  func forEachDbtRun(of id: Int64, _ body: (Int64, DbtRun) throws -> Void) throws {
+    let runs = try database.prepare(
+      """
+      SELECT d.id FROM dbt_run d WHERE d.fetch_state = 'known' AND d.id IN (SELECT dbt_run FROM link WHERE dag_run = ?)
+      ORDER BY d.created_at IS NULL, d.created_at, d.key
+      """
+    ).binding { $0(id) }.rows { $0.integer(0) }
+    for row in runs {
+      let run = try database.prepare("SELECT \(DbtRunRow.columns) FROM dbt_run WHERE id = ?").binding { $0(row) }
+        .firstRow { statement -> DbtRun? in
+          var columns = SQLiteColumns(statement)
+          return DbtRunRow.read(&columns)
+        }
+      if let run, let run { try body(row, run) }
+    }
+  }
+
+  func forEachStep(of dbtRun: Int64, _ body: (DbtStep) throws -> Void) throws {
+    let steps = try database.prepare("SELECT \(DbtStepRow.columns) FROM dbt_step WHERE dbt_run = ? ORDER BY step_index")
+      .binding { $0(dbtRun) }.rows { row in
+        var columns = SQLiteColumns(row)
+        return DbtStepRow.read(&columns)
+      }
+    for var step in steps {
+      step.results = try database.prepare(
+        "SELECT \(DbtResultRow.columns) FROM dbt_result WHERE dbt_run = ? AND step_index = ? ORDER BY position"
+      ).binding {
+        $0(dbtRun)
+        $0(step.index)
+      }.rows { row in
+        var columns = SQLiteColumns(row)
+        return DbtResultRow.read(&columns)
+      }
+      step.freshness = try database.prepare(
+        """
+        SELECT unique_id, status, max_loaded_at, snapshotted_at, age_seconds, error FROM dbt_freshness
+        WHERE dbt_run = ? AND step_index = ? ORDER BY position
+        """
+      ).binding {
+        $0(dbtRun)
+        $0(step.index)
+      }.rows { row in
+        var columns = SQLiteColumns(row)
+        var freshness = DbtFreshness(uniqueID: columns.text(), status: columns.text())
+        freshness.maxLoadedAt = columns.optionalInstant()
+        freshness.snapshottedAt = columns.optionalInstant()
+        freshness.ageSeconds = columns.optionalDouble()
+        freshness.error = columns.optionalText()
+        return freshness
+      }
+      try body(step)
+    }
+  }
+
+  func links(of id: Int64) throws -> [AttemptKey: [RunLink]] {
+    let rows = try database.prepare(
+      """
+      SELECT l.id, l.task_id, l.map_index, l.try_number, l.relation, l.confidence, l.unresolved, d.key, d.fetch_state, d.unresolved
+      FROM link l LEFT JOIN dbt_run d ON d.id = l.dbt_run WHERE l.dag_run = ? AND l.is_candidate = 0 ORDER BY l.id
+      """
+    ).binding { $0(id) }.rows { row -> (id: Int64, attempt: AttemptKey, link: RunLink) in
+      var columns = SQLiteColumns(row)
+      let id = columns.integer()
+      let attempt = AttemptRow.readKey(&columns)
+      var link = RunLink(
+        key: nil, relation: Relation(rawValue: columns.text()) ?? .triggered,
+        confidence: Confidence(rawValue: columns.text()) ?? .ambiguous, unresolved: columns.optionalText(), evidence: []
+      )
+      link.key = columns.optionalText().flatMap(DbtRunKey.init)
+      let state = columns.optionalText()
+      let reason = columns.optionalText()
+      if link.key != nil, state != "known" { link.unresolved = reason ?? "not fetched yet" }
+      if link.key == nil, link.unresolved == nil {
+        link.unresolved = "not known yet which configured account has this run"
+      }
+      return (id, attempt, link)
+    }
+    var links: [AttemptKey: [RunLink]] = [:]
+    for var row in rows {
+      row.link.evidence = try database.prepare("SELECT kind, value FROM evidence WHERE link = ? ORDER BY kind, value")
+        .binding { $0(row.id) }.rows { Evidence(kind: $0.text(0), value: $0.text(1)) }
+      if row.link.confidence == .ambiguous {
+        row.link.candidates = try database.prepare(
+          "SELECT d.key FROM link_target t JOIN dbt_run d ON d.id = t.dbt_run WHERE t.link = ? AND d.fetch_state = 'known' ORDER BY d.key"
+        ).binding { $0(row.id) }.rows { DbtRunKey($0.text(0)) }.compactMap(\.self)
+      }
+      links[row.attempt, default: []].append(row.link)
+    }
+    return links
+  }
+}

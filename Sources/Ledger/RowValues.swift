@@ -1,0 +1,29 @@
+import ExecutionModel
+import JSONText
+import SQLite
+
+extension SQLiteBinder {
+  mutating func callAsFunction(_ value: Instant?) { self(value?.microseconds) }
+}
+
+extension SQLiteColumns {
+  mutating func optionalInstant() -> Instant? { optionalInteger().map(Instant.init(microseconds:)) }
+}
+
+/// Lists of names are kept as JSON: a tag may hold anything, and `json_each` reads them in SQL.
+enum NameList {
+  static func text(_ list: [String]) -> String {
+    if list.isEmpty { return "[]" }
+    var writer = JSONWriter()
+    writer.array { writer in for name in list { writer.string(name) } }
+    return writer.text
+  }
+
+  static func list(_ text: String) -> [String] {
+    if text == "[]" { return [] }
+    return (try? JSONValue(parsing: text))?.arrayValue?.compactMap(\.stringValue) ?? []
+  }
+}
+
+/// `?, ?, …`
+func placeholders(_ count: Int) -> String { Array(repeating: "?", count: count).joined(separator: ", ") }

@@ -1,0 +1,88 @@
+import JSONText
+import LoopbackHTTP
+import Synchronization
+import TestServers
+import Testing
+
+/// An OpenLineage backend that keeps what it is sent. It may refuse, stall or go away.
+final class EventBackend: Sendable {
+  private struct State {
+    var server: LoopbackServer?
+    var bodies: [[UInt8]] = []
+    var requests = 0
+    var answer = LoopbackResponse(status: 201)
+  }
+
+  private let state = Mutex(State())
+  let port: UInt16
+
+  init() throws {
+    // The port must be known before it is opened again after an outage.
+    port = UInt16(try freePort())
+    try open()
+  }
+
+  var url: String { "http://127.0.0.1:\(port)/api/v1/lineage" }
+
+  func open() throws {
+    let server = try LoopbackServer(port: port) { [weak self] request in self?.take(request) ?? LoopbackResponse() }
+    state.withLock { $0.server = server }
+  }
+
+  func close() {
+    state.withLock { state -> LoopbackServer? in
+      defer { state.server = nil }
+      return state.server
+    }?.stop()
+  }
+
+  /// What it answers from now on; only what it accepts is kept.
+  func answer(_ response: LoopbackResponse) { state.withLock { $0.answer = response } }
+
+  /// Every accepted body, in the order in which it came.
+  var bodies: [[UInt8]] { state.withLock { $0.bodies } }
+  /// Requests, accepted or not.
+  var requests: Int { state.withLock { $0.requests } }
+  var distinct: Set<String> { Set(bodies.map { String(decoding: $0, as: UTF8.self) }) }
+
+  private func take(_ request: LoopbackRequest) -> LoopbackResponse {
+    state.withLock { state in
+      state.requests += 1
+      if state.answer.status < 300, state.answer.delaySeconds == 0, let body = request.decodedBody {
+        state.bodies.append(body)
+      }
+      return state.answer
+    }
+  }
+}
+
+/// Says how two sets differ that should be equal.
+func expectEqual(
+  _ left: Set<String>, _ right: Set<String>, _ comment: Comment = "", _ location: SourceLocation = #_sourceLocation
+) {
+  let (extra, missing) = (left.subtracting(right).sorted(), right.subtracting(left).sorted())
+  #expect(
+    extra.isEmpty && missing.isEmpty,
+    "\(extra.count) that should not be there, \(missing.count) missing: \(extra.first ?? "-") / \(missing.first ?? "-"). \(comment.rawValue)",
+    sourceLocation: location)
+}
+
+/// The promises that hold for every stream of events: one START and one end per run id, the START first.
+func expectWellFormed(_ bodies: [[UInt8]], endsAll: Bool = true) throws {
+  var starts: [String: Int] = [:]
+  var ends: [String: Int] = [:]
+  for body in bodies {
+    let event = try JSONValue(parsing: body)
+    let id = try #require(event["run"]?["runId"]?.stringValue)
+    switch event["eventType"]?.stringValue {
+    case "START":
+      #expect(ends[id] == nil, "an end before its START: \(id)")
+      starts[id, default: 0] += 1
+    case "COMPLETE", "FAIL", "ABORT": ends[id, default: 0] += 1
+    case let type: Issue.record("an event of type \(type ?? "nil")")
+    }
+  }
+  #expect(starts.values.allSatisfy { $0 == 1 }, "more than one START")
+  #expect(ends.values.allSatisfy { $0 == 1 }, "more than one end")
+  #expect(Set(ends.keys).isSubset(of: starts.keys), "an end without START")
+}

@@ -1,0 +1,220 @@
+import ExecutionModel
+import Records
+import SQLite
+import TestServers
+
+@testable import Ledger
+
+/// Reproducible random numbers (SplitMix64).
+struct SeededGenerator: RandomNumberGenerator {
+  private var state: UInt64
+  init(seed: UInt64) { state = seed }
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+}
+
+/// Seconds after 2026-11-20T00:00:00Z.
+func at(_ seconds: Int) -> Instant { Instant(microseconds: 1_795_132_800_000_000 + Int64(seconds) * 1_000_000) }
+
+// MARK: What Airflow shows
+
+func key(_ runID: String, dag: String = "daily") -> DagRunKey {
+  DagRunKey(instance: "prod", dagID: dag, runID: runID)
+}
+
+func run(
+  _ runID: String, _ state: String?, dag: String = "daily", source: Int64 = 1, clear: Int? = 0, start: Int? = 10,
+  end: Int? = nil, logical: Int? = 0
+) -> DagRun {
+  var run = DagRun(key: key(runID, dag: dag), sourceID: source)
+  run.state = state
+  run.clearNumber = clear
+  run.logicalDate = logical.map { at($0) }
+  run.queuedAt = at(5)
+  run.startDate = start.map { at($0) }
+  run.endDate = end.map { at($0) }
+  return run
+}
+
+func run(
+  _ state: String?, source: Int64 = 1, clear: Int? = 0, start: Int? = 10, end: Int? = nil, logical: Int? = 0
+) -> DagRun {
+  run("r1", state, source: source, clear: clear, start: start, end: end, logical: logical)
+}
+
+func attempt(
+  try number: Int = 1, _ state: String?, start: Int? = 20, end: Int? = nil, current: Bool = true
+) -> TaskAttempt {
+  attempt("a", try: number, state, start: start, end: end, current: current)
+}
+
+func attempt(
+  _ taskID: String, try number: Int = 1, _ state: String?, start: Int? = 20, end: Int? = nil,
+  current: Bool = true, map: Int = -1
+) -> TaskAttempt {
+  var attempt = TaskAttempt(
+    key: AttemptKey(taskID: taskID, mapIndex: map, tryNumber: number), isCurrent: current)
+  attempt.state = state
+  attempt.startDate = start.map { at($0) }
+  attempt.endDate = end.map { at($0) }
+  return attempt
+}
+
+/// A link from evidence; of a run operator, unless it is a candidate.
+func proposal(
+  _ attempt: TaskAttempt, _ runID: Int64?, account: Int64? = 4433, confidence: Confidence = .exact,
+  isCandidate: Bool = false, relation: Relation = .triggered, evidence: [String] = ["xcom_return_value"]
+) -> LinkProposal {
+  LinkProposal(
+    attempt: attempt.key,
+    target: runID.map { DbtRunReference(host: account == nil ? nil : "one.dbt.com", accountID: account, runID: $0) },
+    relation: relation, confidence: confidence, isCandidate: isCandidate,
+    evidence: evidence.map { Evidence(kind: $0, value: runID.map(String.init) ?? "s3://bucket/key") },
+    unresolved: runID == nil ? "a reference to object storage" : nil)
+}
+
+// MARK: What dbt Cloud answers
+
+let one = AccountDirectory.Account(name: "one", accountID: 4433, host: "one.dbt.com")
+let two = AccountDirectory.Account(name: "two", accountID: 5544, host: "two.dbt.com")
+
+func dbtRun(
+  _ id: Int64, _ status: String = "success", in account: AccountDirectory.Account = one, created: Int = 22,
+  isComplete: Bool = false
+) -> DbtRun {
+  var run = DbtRun(
+    key: .cloud(host: account.host, accountID: account.accountID, runID: id), status: status, isComplete: isComplete)
+  run.account = account.name
+  run.accountID = account.accountID
+  run.host = account.host
+  run.runID = id
+  run.createdAt = at(created)
+  if status != "queued" { run.startedAt = at(created + 1) }
+  if status == "success" || status == "error" { run.finishedAt = at(created + 10) }
+  return run
+}
+
+// MARK: Sinks
+
+let events = SinkRegistration(
+  name: "lineage", type: "openlineage", kind: .events(Set(SinkRegistration.Emission.allCases)), history: true)
+let records = SinkRegistration(name: "archive", type: "file", kind: .records, history: true)
+
+// MARK: A ledger on a real file
+
+/// A ledger in a folder of its own that goes with it.
+struct Bench {
+  let folder: TemporaryFolder
+  let ledger: Ledger
+  let path: String
+
+  init(
+    accounts: [AccountDirectory.Account] = [one], sinks: [SinkRegistration] = [events, records],
+    clock: @escaping @Sendable () -> Int64 = { 1_000 }
+  ) async throws {
+    folder = try TemporaryFolder()
+    path = folder.file("ledger.db")
+    ledger = Ledger(path: path, purpose: .syncing, clock: clock)
+    try await ledger.open()
+    try await ledger.register(accounts: AccountDirectory(accounts: accounts))
+    try await ledger.register(sinks: sinks)
+    _ = try await ledger.progress(of: "prod")
+  }
+
+  @discardableResult
+  func apply(
+    _ run: DagRun? = nil, _ attempts: [TaskAttempt] = [], links: [LinkProposal] = [], dags: [Dag] = [],
+    missing: [Int64] = [], readAt: Int = 1000, history: Bool = false
+  ) async throws -> CaptureOutcome {
+    var batch = CaptureBatch(instance: "prod", readAt: at(readAt), isHistory: history)
+    if let run { batch.snapshots = [DagRunSnapshot(run: run, attempts: attempts)] }
+    batch.dags = dags
+    batch.missing = missing
+    return try await ledger.apply(batch) { _, _ in links }
+  }
+
+  /// Keeps what dbt Cloud answered for a run that the ledger waits for.
+  func answer(_ run: DbtRun) async throws {
+    guard let due = try await due(run) else { throw TestServerError("run \(run.key) is not waited for") }
+    var head = run
+    head.isComplete = false
+    let isLinked = try await ledger.keepHead(head, id: due.id, nextFetchAt: 0)
+    if run.isComplete, isLinked { try await ledger.keepComplete(run, id: due.id) }
+  }
+
+  func answerAbsent(_ id: Int64, in account: AccountDirectory.Account = one) async throws {
+    guard let due = try await due(dbtRun(id, in: account)) else { throw TestServerError("run \(id) is not waited for") }
+    try await ledger.noteAbsent(due.id, reason: "404", nextFetchAt: 5)
+  }
+
+  func due(_ run: DbtRun) async throws -> DueDbtRun? {
+    try await ledger.dueDbtRuns(of: run.account ?? "", now: .max, limit: 1000).first { $0.key == run.key }
+  }
+
+  /// The run's row in the ledger.
+  func row(_ runID: String = "r1", dag: String = "daily") async throws -> Int64 {
+    let found = try await ledger.runs(named: key(runID, dag: dag).description)
+    guard found.count == 1 else { throw TestServerError("\(found.count) runs are named \(runID)") }
+    return found[0].id
+  }
+
+  func record(_ runID: String = "r1", dag: String = "daily") async throws -> ExecutionRecord {
+    guard let record = try await ledger.record(try await row(runID, dag: dag), RecordContext()) else {
+      throw TestServerError("no record \(runID)")
+    }
+    return record
+  }
+
+  /// The links of the only attempt that has any.
+  func links(_ runID: String = "r1") async throws -> [RunLink] { try await record(runID).attempts.flatMap(\.links) }
+
+  func revision(_ runID: String = "r1") async throws -> Int { try await record(runID).header.revision }
+
+  func pending(_ sink: String = "lineage", now: Int64 = .max, limit: Int = 100_000) async throws -> [OutboxItem] {
+    let progress = try await ledger.progress(ofSink: sink)
+    return try await ledger.pendingItems(ofSink: progress.id, now: now, limit: limit)
+  }
+
+  func deliver(_ items: [OutboxItem], _ sink: String) async throws {
+    var report = Ledger.DeliveryReport()
+    report.delivered = items.map(\.id)
+    try await ledger.note(report, ofSink: try await ledger.progress(ofSink: sink).id)
+  }
+
+  /// What waits for a sink, as text: `run c0 START 10`, `a.1 COMPLETE 30`, `dbt 1 START 23`, `record 1`.
+  func told(_ sink: String = "lineage") async throws -> [String] { try await pending(sink).map(Bench.text) }
+
+  /// Looks at the file with a connection of its own.
+  func query(_ sql: String) throws -> [String] {
+    let database = try SQLiteDatabase(path: path, mode: .readOnly)
+    return try database.prepare(sql).rows { $0.text(0) }
+  }
+
+  static func text(_ item: OutboxItem) -> String {
+    let time = item.eventTime.map { " " + String(Int($0.seconds(since: at(0)))) } ?? ""
+    let event = (item.transition?.rawValue ?? "") + time
+    return switch item.kind {
+    case .dagRun: "run c\(item.clearNumber.map(String.init) ?? "-") \(event)"
+    case .attempt:
+      "\(item.attempt?.taskID ?? "").\(item.attempt?.tryNumber ?? -1) \(event)"
+    case .dbtRun: "dbt \(item.dbtRun ?? 0) \(event)"
+    case .record: "record \(item.dagRun)"
+    }
+  }
+}
+
+extension Ledger {
+  /// Everything that ``writeRecord(_:_:to:)`` writes, piece by piece.
+  func pieces(_ id: Int64, _ context: RecordContext = RecordContext()) throws -> [[UInt8]] {
+    let box = Box()
+    _ = try writeRecord(id, context, to: { box.pieces.append(copy $0) })
+    return box.pieces
+  }
+
+  private final class Box: @unchecked Sendable { var pieces: [[UInt8]] = [] }
+}

@@ -1,0 +1,106 @@
+import Testing
+
+/// Tests mirror the sources: `Sources/Room/Noun.swift` has `Tests/RoomTests/NounTests.swift`, unless it is listed here
+/// with the test that covers it or the reason why it has none.
+struct MirrorTests {
+  /// By room and file. A value that ends in `Tests` is the name of a test file of that room; `Room/NounTests` one of
+  /// another room.
+  private static let exceptions: [String: [String: String]] = [
+    "AirflowSource": [
+      "AirflowSchema": "SchemaProbeTests", "AirflowTables": "QueriesTests", "AirflowVersion": "SchemaFindingsTests",
+      "DagRows": "AirflowReaderTests", "DagRunRow": "AirflowReaderTests", "HistoryRequest": "AirflowReaderTests",
+      "LiveRequest": "AirflowReaderTests", "PickleMachine": "PickleTests", "PickleUnfolding": "PickleTests",
+      "PythonJSON": "StoredValueTests", "ReadLimits": "AirflowReaderTests", "ReadMoment": "AirflowReaderTests",
+      "SnapshotReader": "AirflowReaderTests", "TaskInstanceRow": "AirflowReaderTests",
+    ],
+    "CommandLine": [
+      "CommandOption": "CommandTableTests", "CommandSpecification": "CommandTableTests",
+      "ExitCode": "Package/DocumentsTests", "ParsedCommand": "OptionParserTests",
+    ],
+    "Configuration": [
+      "AirflowConfiguration": "ConfigurationTests", "ConfigurationDecoder": "ConfigurationTests",
+      "DbtCloudConfiguration": "ConfigurationTests", "Key": "ConfigurationKeysTests",
+      "RecordConfiguration": "ConfigurationTests", "SecretError": "SecretTests", "SectionReader": "ConfigurationTests",
+      "SinkConfiguration": "ConfigurationTests", "ValueType": "ConfigurationErrorsTests",
+    ],
+    "DbtArtifacts": [
+      "ArtifactError": "DamagedArtifactsTests", "ArtifactMetadata": "RunResultsTests",
+      "ArtifactName": "names of four files", "LenientReading": "DamagedArtifactsTests",
+    ],
+    "DbtCloud": [
+      "ArtifactAnswer": "DbtCloudClientTests", "DbtCloudClock": "CallBudgetTests",
+      "DbtRunFilter": "DbtCloudClientTests",
+    ],
+    "DbtCloudStandIn": [
+      "APIText": "StandInTests", "ArtifactFolder": "StandInTests", "JobDocument": "StandInTests",
+      "Route": "StandInTests", "RunDocument": "StandInTests", "RunQuery": "StandInTests",
+      "StandInRequest": "StandInTests", "StandInRun": "TruthFileTests", "Wire": "StandInTests",
+    ],
+    "Engine": [
+      "Alarm": "every service of the daemon waits on one; driven by its tests",
+      "ArtifactReader": "a thread for DbtArtifacts, which has tests of its own; every pass goes through it",
+      "PartnerFailure": "words for the log of an outage; driven by the tests of lost partners",
+      "Configuration+Parts": "every pass goes through it", "EngineEvents": "Package/DocumentsTests",
+      "Enrichment": "SyncPassTests", "Inspection": "driven by the tests of the program",
+      "RunLookup": "driven by the tests of the program",
+      "StatusLine": "one line of text; driven by the tests of the daemon", "StopSign": "DaemonTests",
+      "SyncerVersion": "a constant",
+      "Workshop": "every pass goes through it",
+    ],
+    "ExecutionModel": [
+      "DagRunSnapshot": "values without behaviour", "ExecutionEvent": "values without behaviour",
+      "RawJSON": "a value without behaviour", "RunLink": "Records/ExecutionRecordTests",
+    ],
+    "HTTPClient": [
+      "CurlHandles": "HTTPLaneTests", "CurlOptions": "HTTPLaneTests", "HTTPRequest": "RequestRulesTests",
+      "HTTPResponse": "HTTPLaneTests",
+    ],
+    "JSONText": [
+      "FileMapping": "JSONDocumentTests", "JSONError": "JSONDocumentTests", "JSONFault": "JSONDocumentTests",
+      "JSONValue": "JSONValueParsingTests", "StructuralIndex": "JSONTokensTests",
+    ],
+    "LoopbackHTTP": [
+      "LoopbackAnswer": "HTTPClient/LoopbackServerTests", "LoopbackCallbacks": "HTTPClient/LoopbackServerTests",
+      "LoopbackRequest": "HTTPClient/LoopbackServerTests", "LoopbackResponse": "HTTPClient/LoopbackServerTests",
+      "LoopbackServer": "HTTPClient/LoopbackServerTests", "LoopbackState": "HTTPClient/LoopbackServerTests",
+    ],
+    "OpenLineage": [
+      "Facet": "LineageEncoderTests", "JobFacets": "LineageEncoderTests", "RunFacets": "LineageEncoderTests",
+    ],
+    "Platform": [
+      "Signals": "driven by the tests of the daemon", "StandardOutput": "driven by the tests of the program",
+    ],
+    "Postgres": [
+      "CancelRequest": "OperationTests", "LibPQ": "PostgresConnectionTests", "Session": "PostgresConnectionTests",
+    ],
+    "Ledger": [
+      "AirflowRows": "LedgerRecordsTests", "CaptureBatch": "CaptureWriterTests", "DbtRows": "LedgerRecordsTests",
+      "DbtRunWriter": "LedgerDbtRunsTests", "Ledger+Capture": "CaptureWriterTests", "LinkAim": "LinkSettlerTests",
+      "OutboxItem": "LedgerOutboxTests", "RecordReader": "LedgerRecordsTests", "SinkRegistration": "LedgerOutboxTests",
+    ],
+    "Sinks": ["FileSinkError": "FileAppenderTests", "Sink": "a protocol"],
+    "Telemetry": ["Metric": "TelemetryTests", "TelemetryEvent": "TelemetryTests"],
+    // Programs: their screens and exit statuses are held against real databases by the tests of Engine.
+    "airflow-syncer": ["*": "driven as a program by the tests of Engine"],
+    "dbt-cloud-stand-in": ["*": "DbtCloudStandIn/ProgramTests"],
+  ]
+
+  @Test func everySourceHasItsTest() throws {
+    for room in try Repository.names(in: "Sources") {
+      for path in try Repository.swiftFiles(of: room) {
+        let name = String(path.dropFirst("Sources/\(room)/".count).dropLast(".swift".count))
+        // `Ledger+Outbox` is tested by `LedgerOutboxTests`.
+        if Repository.exists("Tests/\(room)Tests/\(name.filter { $0 != "+" })Tests.swift") { continue }
+        let exceptions = Self.exceptions[room] ?? [:]
+        guard let cover = exceptions[name] ?? exceptions["*"] else {
+          Issue.record("\(path) has no Tests/\(room)Tests/\(name)Tests.swift")
+          continue
+        }
+        guard cover.hasSuffix("Tests") else { continue }
+        let parts = cover.split(separator: "/")
+        let file = parts.count == 2 ? "Tests/\(parts[0])Tests/\(parts[1]).swift" : "Tests/\(room)Tests/\(cover).swift"
+        #expect(Repository.exists(file), "\(path) is said to be covered by \(file)")
+      }
+    }
+  }
+}
