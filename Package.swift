@@ -87,6 +87,9 @@ let package = Package(
     // Tests mirror the rooms.
     .target(
       name: "TestServers", dependencies: ["Platform", "LoopbackHTTP"], path: "Tests/TestServers", swiftSettings: swift),
+    .target(
+      name: "HistorySimulator", dependencies: ["ExecutionModel", "JSONText", "Platform", "TestServers", "CLibPQ"],
+      path: "Tests/HistorySimulator", swiftSettings: swift),
     tests("ExecutionModel", []),
     tests("Platform", []),
     tests("JSONText", ["ExecutionModel"]),
@@ -106,7 +109,10 @@ let package = Package(
     tests("CommandLine", ["Configuration", "ExecutionModel"]),
     tests(
       "Engine",
-      ["ExecutionModel", "TestServers", "DbtCloudStandIn", "LoopbackHTTP", "Configuration", "Ledger", "JSONText"]),
+      [
+        "ExecutionModel", "TestServers", "HistorySimulator", "DbtCloudStandIn", "LoopbackHTTP", "Configuration",
+        "Ledger", "JSONText",
+      ]),
     tests("DbtCloudStandIn", ["ExecutionModel", "HTTPClient", "TestServers", "JSONText"]),
     .testTarget(
       name: "PackageTests", dependencies: ["TestServers", "DbtCloudStandIn", "JSONText", "LoopbackHTTP"],

@@ -32,7 +32,18 @@ actor Capture {
     }
   }
 
+  /// What tests change to show that it is needed.
+  struct Tuning: Sendable {
+    /// How many ids below the cursor a poll looks at again (``LiveRequest/rereadWindow``).
+    var rereadWindow: Int64 = 1000
+    /// Links from the evidence of one snapshot and what the ledger knows of earlier tries.
+    var propose: Ledger.Proposer = { snapshot, known in
+      proposeLinks(for: snapshot, known: known.map(KnownAttempt.init))
+    }
+  }
+
   nonisolated let instance: InstanceName
+  private let tuning: Tuning
   private let configuration: AirflowConfiguration
   private let ledger: Ledger
   private let live: AirflowReader
@@ -49,14 +60,14 @@ actor Capture {
   private var seen: [Int64: Int] = [:]
   private var healthNotedAt: Int64 = 0
 
-  private static let rereadWindow: Int64 = 1000
   private static let runsPerPage = 500
 
   init(
     _ configuration: AirflowConfiguration, ledger: Ledger,
-    clock: @escaping @Sendable () -> Int64 = wallClockMicroseconds
+    clock: @escaping @Sendable () -> Int64 = wallClockMicroseconds, tuning: Tuning = Tuning()
   ) {
     instance = configuration.name
+    self.tuning = tuning
     self.configuration = configuration
     self.ledger = ledger
     self.clock = clock
@@ -95,7 +106,7 @@ actor Capture {
     guard var progress else { return Outcome() }
     var outcome = Outcome()
     var request = LiveRequest(
-      cursor: progress.cursor, rereadWindow: Self.rereadWindow, knownInWindow: knownInWindow,
+      cursor: progress.cursor, rereadWindow: tuning.rereadWindow, knownInWindow: knownInWindow,
       floor: progress.floor ?? 0,
       remembered: openRuns.sorted(), maximumRuns: Self.runsPerPage)
     repeat {
@@ -128,7 +139,7 @@ actor Capture {
     if !capture.snapshots.isEmpty { capture.dags = batch.dags }
     var outcome = Outcome()
     if !capture.snapshots.isEmpty || !capture.missing.isEmpty || !capture.excluded.isEmpty || capture.cursor != nil {
-      let kept = try await ledger.apply(capture, proposing: propose)
+      let kept = try await ledger.apply(capture, proposing: tuning.propose)
       (outcome.newRuns, outcome.changedRuns, outcome.newLinks) = (kept.newRuns, kept.changedRuns, kept.newLinks)
     }
     for snapshot in batch.snapshots {
@@ -146,8 +157,8 @@ actor Capture {
       seen[id] = nil
     }
     knownInWindow.formUnion(batch.newIDs)
-    if knownInWindow.count > Int(Self.rereadWindow) * 2 {
-      let lowest = batch.highestID - Self.rereadWindow
+    if knownInWindow.count > Int(tuning.rereadWindow) * 2 {
+      let lowest = batch.highestID - tuning.rereadWindow
       knownInWindow = knownInWindow.filter { $0 > lowest }
     }
     outcome.runsRead = batch.snapshots.count
@@ -196,7 +207,7 @@ actor Capture {
     if configuration.backfill == .none, override == nil {
       var capture = CaptureBatch(instance: instance, readAt: Instant(microseconds: clock()), isHistory: true)
       capture.backfill = .init(below: floor + 1, isDone: true, runs: 0, total: nil)
-      _ = try await ledger.apply(capture, proposing: propose)
+      _ = try await ledger.apply(capture, proposing: tuning.propose)
       progress?.isBackfillDone = true
       return Outcome()
     }
@@ -213,7 +224,7 @@ actor Capture {
     let next = batch.isFinished && override != nil ? floor + 1 : batch.lowestID ?? below
     let total = batch.remaining.map { $0 + batch.snapshots.count }
     capture.backfill = .init(below: next, isDone: isDone, runs: batch.snapshots.count, total: total)
-    let kept = try await ledger.apply(capture, proposing: propose)
+    let kept = try await ledger.apply(capture, proposing: tuning.propose)
     progress?.backfillBelow = next
     progress?.isBackfillDone = isDone
     for snapshot in batch.snapshots where snapshot.run.isOpen { openRuns.insert(snapshot.run.sourceID) }
@@ -252,12 +263,7 @@ actor Capture {
       known = try await ledger.progress(of: instance)
     }
     openRuns = Set(known.openRuns)
-    knownInWindow = try await ledger.runIDs(of: known.id, above: known.cursor - Self.rereadWindow)
+    knownInWindow = try await ledger.runIDs(of: known.id, above: known.cursor - tuning.rereadWindow)
     progress = known
   }
-}
-
-/// Links from the evidence of one snapshot and what the ledger knows of earlier tries.
-private let propose: Ledger.Proposer = { snapshot, known in
-  proposeLinks(for: snapshot, known: known.map(KnownAttempt.init))
 }

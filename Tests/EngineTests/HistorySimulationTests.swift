@@ -1,0 +1,222 @@
+import AirflowSource
+import Configuration
+import Correlation
+import ExecutionModel
+import Glibc
+import HistorySimulator
+import Ledger
+import Synchronization
+import TestServers
+import Testing
+
+@testable import Engine
+
+/// Random histories of an Airflow, committed transaction by transaction while a syncer polls and is killed and started
+/// again; what its ledger says at the end is held against what was committed.
+///
+/// `SIMULATION_SEEDS=10000 SIMULATION_FIRST_SEED=1` runs as many by hand. A fault names seed and version; the same seed
+/// writes the same history again.
+@Suite struct HistorySimulationTests {
+  private static let seeds = number("SIMULATION_SEEDS") ?? 60
+  private static let firstSeed = number("SIMULATION_FIRST_SEED") ?? 1
+
+  /// Half of the seeds each, so that both cores have something to do.
+  @Test(arguments: 0..<2)
+  func everythingThatPollsCouldSeeIsInTheLedger(half: UInt64) async throws {
+    let databases = SimulationDatabases()
+    for seed in Self.firstSeed..<Self.firstSeed + Self.seeds where seed % 2 == half {
+      let version = Simulation.version(of: seed)
+      let result = try await Simulation(seed: seed, database: databases.database(version)).run()
+      #expect(result.faults.isEmpty, "\(result.report)")
+    }
+    try await databases.drop()
+  }
+
+  @Test func aPollThatDoesNotLookBackIsFoundOut() async throws {
+    var tuning = Capture.Tuning()
+    tuning.rereadWindow = 0
+    #expect(try await seedsUntilAFault(with: tuning) { $0.what == "was shown and has no record" } != nil)
+  }
+
+  @Test func givingEveryXComToTheNewestAttemptIsFoundOut() async throws {
+    var tuning = Capture.Tuning()
+    tuning.propose = { snapshot, known in
+      // As if every XCom had been written just now.
+      var snapshot = snapshot
+      for index in snapshot.xcoms.indices { snapshot.xcoms[index].timestamp = Instant(microseconds: .max) }
+      return proposeLinks(for: snapshot, known: known.map(KnownAttempt.init))
+    }
+    #expect(try await seedsUntilAFault(with: tuning) { $0.what.contains("did not start dbt run") } != nil)
+  }
+
+  /// How many seeds it took until the judge found a fault of this kind; nil when it found none in 150.
+  private func seedsUntilAFault(
+    with tuning: Capture.Tuning, _ isExpected: (Judge.Fault) -> Bool
+  ) async throws -> UInt64? {
+    let databases = SimulationDatabases()
+    var found: UInt64?
+    for seed in UInt64(1)...150 where found == nil {
+      let database = try await databases.database(Simulation.version(of: seed))
+      let result = try await Simulation(seed: seed, database: database, tuning: tuning).run()
+      if result.faults.contains(where: isExpected) { found = seed }
+    }
+    try await databases.drop()
+    return found
+  }
+
+  private static func number(_ name: String) -> UInt64? { getenv(name).flatMap { UInt64(String(cString: $0)) } }
+}
+
+/// One database per version, used again by one seed after the other.
+private actor SimulationDatabases {
+  private var databases: [String: AirflowDatabase] = [:]
+
+  func database(_ version: String) async throws -> AirflowDatabase {
+    if let database = databases[version] { return database }
+    let made = try await AirflowDatabase(version)
+    databases[version] = made
+    return made
+  }
+
+  func drop() async throws {
+    for database in databases.values { try await database.drop() }
+    databases = [:]
+  }
+}
+
+/// One history and the syncer that watches it.
+private struct Simulation {
+  let seed: UInt64
+  let database: AirflowDatabase
+  var tuning = Capture.Tuning()
+  /// Whether finished runs change as well, which only a sweep finds out.
+  var sweep = false
+
+  struct Result {
+    var faults: [Judge.Fault]
+    var report: String
+  }
+
+  static func version(of seed: UInt64) -> String {
+    AirflowDatabase.versions[Int(seed % UInt64(AirflowDatabase.versions.count))]
+  }
+
+  func run() async throws -> Result {
+    let folder = try TemporaryFolder()
+    var options = HistorySimulator.Options()
+    options.changesFinishedRuns = sweep
+    let simulator = HistorySimulator(database, seed: seed, options: options)
+    try await simulator.begin()
+    var random = SeededRandom(~seed)
+    let pollProbability = [0.6, 0.25, 0.1, 0.04][random.number(0...3)]
+    // What happened before the syncer was installed.
+    for _ in 0..<(random.chance(0.3) ? 0 : random.number(1...60)) { if try await !simulator.step() { break } }
+    // An id that was taken before first contact and is committed after it lies in what history has passed.
+    while await simulator.hasUncommittedRuns { if try await !simulator.step() { break } }
+
+    var syncer = try await Syncer(ledger: folder.file("ledger.db"), database, tuning)
+    var failure: String?
+    do {
+      try await poll(syncer, simulator)
+      var hasHistory = true
+      while try await simulator.step() {
+        if random.chance(0.03) {
+          await syncer.close()
+          syncer = try await Syncer(ledger: folder.file("ledger.db"), database, tuning)
+        }
+        if hasHistory, random.chance(0.5) {
+          try await loadHistory(syncer, simulator)
+          hasHistory = false
+        }
+        if random.chance(pollProbability) { try await poll(syncer, simulator) }
+      }
+      try await simulator.settle()
+      if hasHistory { try await loadHistory(syncer, simulator) }
+      try await finalPass(syncer, simulator)
+    } catch {
+      failure = "\(error)"
+    }
+    let truth = await simulator.truth
+    var faults = try Judge.faults(in: try await syncer.records(), against: truth)
+    if let failure { faults.insert(Judge.Fault(run: "syncer", what: failure), at: 0) }
+    await syncer.close()
+    await simulator.close()
+    return Result(faults: faults, report: faults.isEmpty ? "" : await report(faults, simulator))
+  }
+
+  /// What must have been found when all is done.
+  private func finalPass(_ syncer: Syncer, _ simulator: HistorySimulator) async throws {
+    try await poll(syncer, simulator)
+    // A sweep comes here, with `await simulator.noteSweep()` behind it, when there is one.
+  }
+
+  private func poll(_ syncer: Syncer, _ simulator: HistorySimulator) async throws {
+    _ = try await syncer.capture.poll()
+    await simulator.notePoll()
+  }
+
+  private func loadHistory(_ syncer: Syncer, _ simulator: HistorySimulator) async throws {
+    while try await syncer.capture.hasHistory() { _ = try await syncer.capture.loadHistory() }
+    await simulator.noteHistory()
+  }
+
+  private func report(_ faults: [Judge.Fault], _ simulator: HistorySimulator) async -> String {
+    let journal = await simulator.journal
+    let runs = Set(faults.map(\.run))
+    let lines = journal.filter { line in
+      line.hasSuffix(" poll") || line.hasSuffix("deleted") || runs.contains { line.contains($0) }
+    }
+    return """
+      seed \(seed), Airflow \(database.version)\(sweep ? ", with sweep" : ""):
+      \(faults.map(\.description).joined(separator: "\n"))
+      What was done (step, …: begun and committed later, ✗: rolled back):
+      \(lines.joined(separator: "\n"))
+      """
+  }
+}
+
+/// What the daemon has of one instance, on a ledger that outlives it.
+private struct Syncer {
+  let ledger: Ledger
+  let capture: Capture
+
+  init(ledger path: String, _ database: AirflowDatabase, _ tuning: Capture.Tuning) async throws {
+    let text = """
+      airflow:
+        - name: simulated
+          dsn: \(database.conninfo)
+          backfill: all
+      dbt_cloud:
+        - name: cloud
+          account_id: 1001
+          url: https://cloud.getdbt.com
+          token_file: /dev/null
+      """
+    let configuration = try Configuration.parse(text: text, file: "simulation.yaml").configuration
+    ledger = Ledger(path: path, purpose: .syncing)
+    try await ledger.open()
+    try await ledger.register(accounts: AccountDirectory(accounts: configuration.dbtCloud.map(\.directoryEntry)))
+    capture = Capture(configuration.airflow[0], ledger: ledger, tuning: tuning)
+  }
+
+  func close() async {
+    await capture.close()
+    await ledger.close()
+  }
+
+  /// What `runs list --json` prints.
+  func records() async throws -> [String] {
+    var lines: [String] = []
+    for run in try await ledger.runs(RunFilter()) {
+      let text = Mutex("")
+      _ = try await ledger.writeRecord(run.id, RecordContext()) { bytes in
+        let piece = String(decoding: copy(bytes), as: UTF8.self)
+        text.withLock { $0 += piece }
+      }
+      lines.append(text.withLock { $0 })
+    }
+    return lines
+  }
+}
+
+private func copy(_ bytes: borrowing [UInt8]) -> [UInt8] { bytes.map { $0 } }
