@@ -42,7 +42,10 @@ struct AttemptNormaliser {
         var key = AttemptKey(taskID: row.taskID, mapIndex: row.mapIndex, tryNumber: number)
         if attempts[key] != nil, Self.ends.contains(row.state) { key.tryNumber = 0 }
         if attempts[key] == nil {
-          attempts[key] = attempt(key, row, isCurrent: true, run, firstPokes[key])
+          let before = newestInHistory[TaskInstance(row)].flatMap { attempts[$0]?.startDate }
+          attempts[key] = attempt(
+            key, row, isCurrent: true, run, firstPokes[key],
+            hasTimesOfTryBefore: before != nil && before == row.startDate)
         } else {
           attempts[key]?.isCurrent = true
         }
@@ -66,6 +69,19 @@ struct AttemptNormaliser {
       attempts.append(attempt)
     }
     return Self.ordered(attempts)
+  }
+
+  /// The last try of each task instance whose live row shows it no more, with its start. Up to 2.9, where there is no
+  /// history that would keep it.
+  func hiddenTries(_ live: [TaskInstanceRow], firstPokes: [AttemptKey: Instant] = [:]) -> [AttemptKey: Instant] {
+    guard numbering == .whenStarted else { return [:] }
+    var hidden: [AttemptKey: Instant] = [:]
+    for row in live {
+      guard let start = row.startDate, let stored = row.tryNumber, stored > 0, tryNumber(of: row, firstPokes) ?? 0 == 0
+      else { continue }
+      hidden[AttemptKey(taskID: row.taskID, mapIndex: row.mapIndex, tryNumber: stored)] = start
+    }
+    return hidden
   }
 
   /// By key. Positions are sorted rather than the attempts, which are large.
@@ -96,7 +112,8 @@ struct AttemptNormaliser {
   }
 
   private func attempt(
-    _ key: AttemptKey, _ row: TaskInstanceRow, isCurrent: Bool, _ run: DagRun, _ firstPoke: Instant?
+    _ key: AttemptKey, _ row: TaskInstanceRow, isCurrent: Bool, _ run: DagRun, _ firstPoke: Instant?,
+    hasTimesOfTryBefore: Bool = false
   ) -> TaskAttempt {
     var attempt = TaskAttempt(key: key, isCurrent: isCurrent)
     attempt.operatorName = row.operatorName
@@ -113,7 +130,9 @@ struct AttemptNormaliser {
     attempt.pool = row.pool
     attempt.queue = row.queue
     attempt.renderedMapIndex = row.renderedMapIndex
-    attempt.clearNumber = Self.clearNumber(of: attempt, in: run)
+    // What ended without running keeps the times of the try before it: they do not say under which clear it ended.
+    let isBorrowed = hasTimesOfTryBefore || (key.tryNumber == 0 && (row.tryNumber ?? 0) > 0)
+    if !isBorrowed || run.clearNumber == 0 { attempt.clearNumber = Self.clearNumber(of: attempt, in: run) }
     return attempt
   }
 

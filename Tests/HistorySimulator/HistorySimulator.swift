@@ -34,6 +34,8 @@ public actor HistorySimulator {
   public struct Options: Sendable {
     /// How many runs are made.
     public var runs: ClosedRange<Int> = 5...12
+    /// After how many transactions the history breaks off, finished or not.
+    public var steps: ClosedRange<Int> = 90...220
     /// Whether finished runs change in ways that do not open them again, and vanish. Only a sweep sees that.
     public var changesFinishedRuns = false
 
@@ -57,12 +59,14 @@ public actor HistorySimulator {
   }
 
   private let wanted: Int
+  private let lastStep: Int
 
   public init(_ database: AirflowDatabase, seed: UInt64, options: Options = Options()) {
     self.database = database
     self.options = options
     var random = SeededRandom(seed)
     wanted = random.number(options.runs)
+    lastStep = random.number(options.steps)
     // 2026-01-15T06:00:00Z
     now = 1_768_456_800_000_000 + Int64(random.number(0...86_400)) * 1_000_000
     nextDbtRun = random.chance(0.5) ? 50_019_000 : 70_437_463_654_557
@@ -93,7 +97,7 @@ public actor HistorySimulator {
     steps += 1
     now += random.chance(0.1) ? Int64(random.number(1...600)) * 1_000_000 : Int64(random.number(1...3_000_000))
     try endPending()
-    guard steps < 600, let change = nextChange() else { return !pending.isEmpty }
+    guard steps < lastStep, let change = nextChange() else { return !pending.isEmpty }
     try perform(change)
     return true
   }

@@ -79,7 +79,8 @@ extension SimulatedRun {
       [
         ("id", "\(id)"), ("dag_id", sql(dagID)), ("run_id", sql(runID)), ("run_type", sql(runType)),
         ("state", sql(state)), ("queued_at", sql(time: queuedAt)), ("start_date", sql(time: start)),
-        ("execution_date", sql(time: logicalDate ?? context.now)), ("logical_date", sql(time: logicalDate)),
+        ("clear_number", "0"), ("execution_date", sql(time: logicalDate ?? context.now)),
+        ("logical_date", sql(time: logicalDate)),
         ("run_after", sql(time: logicalDate ?? context.now)), ("data_interval_start", sql(time: logicalDate)),
         ("data_interval_end", sql(time: logicalDate)), ("external_trigger", runType == "manual" ? "true" : "false"),
         ("conf", database.isVersion3 ? "'{}'" : "'\\x80057d942e'"), ("triggered_by", sql(triggeredBy)),

@@ -193,6 +193,7 @@ extension SimulatedRun {
       if let number = task.shown {
         if task.hasHistory(of: number) {
           version.attempts[attempt(number)]?.isCurrent = true
+          version.attempts[attempt(number)]?.note = task.note
         } else {
           let isOver = task.isFinished || task.state == "up_for_retry"
           version.attempts[attempt(number)] = Truth.Attempt(
