@@ -89,7 +89,7 @@ let package = Package(
       name: "TestServers", dependencies: ["Platform", "LoopbackHTTP"], path: "Tests/TestServers", swiftSettings: swift),
     .target(
       name: "HistorySimulator", dependencies: ["ExecutionModel", "JSONText", "Platform", "TestServers", "CLibPQ"],
-      path: "Tests/HistorySimulator", swiftSettings: swift),
+      path: "Tests/HistorySimulator", exclude: ["README.md"], swiftSettings: swift),
     tests("ExecutionModel", []),
     tests("Platform", []),
     tests("JSONText", ["ExecutionModel"]),

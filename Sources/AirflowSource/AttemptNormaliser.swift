@@ -30,9 +30,23 @@ struct AttemptNormaliser {
     if history.isEmpty, firstPokes.isEmpty { return onlyAttempts(of: run, live: live) }
     var attempts: [AttemptKey: TaskAttempt] = [:]
     var newestInHistory: [TaskInstance: AttemptKey] = [:]
+    // Of several tries with one start only the first has it by itself.
+    var firstWithStart: [TaskInstance: [Instant: Int]] = [:]
+    for row in history {
+      guard let start = row.startDate else { continue }
+      let number = row.tryNumber ?? 0
+      let first = firstWithStart[TaskInstance(row)]?[start] ?? number
+      firstWithStart[TaskInstance(row), default: [:]][start] = min(first, number)
+    }
+    func hasTimesOfTryBefore(_ row: TaskInstanceRow, _ number: Int) -> Bool {
+      guard let start = row.startDate, let first = firstWithStart[TaskInstance(row)]?[start] else { return false }
+      return first < number
+    }
     for row in history {
       let key = AttemptKey(taskID: row.taskID, mapIndex: row.mapIndex, tryNumber: row.tryNumber ?? 0)
-      attempts[key] = attempt(key, row, isCurrent: false, run, firstPokes[key])
+      attempts[key] = attempt(
+        key, row, isCurrent: false, run, firstPokes[key],
+        hasTimesOfTryBefore: hasTimesOfTryBefore(row, key.tryNumber))
       let known = newestInHistory[TaskInstance(row)]
       newestInHistory[TaskInstance(row)] = known.map { max($0, key) } ?? key
     }
@@ -42,10 +56,8 @@ struct AttemptNormaliser {
         var key = AttemptKey(taskID: row.taskID, mapIndex: row.mapIndex, tryNumber: number)
         if attempts[key] != nil, Self.ends.contains(row.state) { key.tryNumber = 0 }
         if attempts[key] == nil {
-          let before = newestInHistory[TaskInstance(row)].flatMap { attempts[$0]?.startDate }
           attempts[key] = attempt(
-            key, row, isCurrent: true, run, firstPokes[key],
-            hasTimesOfTryBefore: before != nil && before == row.startDate)
+            key, row, isCurrent: true, run, firstPokes[key], hasTimesOfTryBefore: hasTimesOfTryBefore(row, number))
         } else {
           attempts[key]?.isCurrent = true
         }
@@ -130,20 +142,20 @@ struct AttemptNormaliser {
     attempt.pool = row.pool
     attempt.queue = row.queue
     attempt.renderedMapIndex = row.renderedMapIndex
-    // What ended without running keeps the times of the try before it: they do not say under which clear it ended.
-    let isBorrowed = hasTimesOfTryBefore || (key.tryNumber == 0 && (row.tryNumber ?? 0) > 0)
-    if !isBorrowed || run.clearNumber == 0 { attempt.clearNumber = Self.clearNumber(of: attempt, in: run) }
+    // What ended without running keeps the times that its row had before: they do not say under which clear it ended.
+    let mayBeBorrowed = key.tryNumber == 0 && ((row.tryNumber ?? 0) > 0 || numbering == .whenStarted)
+    attempt.clearNumber = Self.clearNumber(of: attempt, in: run, hasOwnTimes: !hasTimesOfTryBefore && !mayBeBorrowed)
     return attempt
   }
 
   /// The run's clear number when the attempt ran, as far as times tell: a clear sets the run's start anew.
   ///
   /// nil without the column (before 2.8), and for what ran before the last of several clears or has no time at all.
-  private static func clearNumber(of attempt: TaskAttempt, in run: DagRun) -> Int? {
+  private static func clearNumber(of attempt: TaskAttempt, in run: DagRun, hasOwnTimes: Bool) -> Int? {
     guard let current = run.clearNumber, current > 0 else { return run.clearNumber }
     guard let moment = attempt.startDate ?? attempt.endDate else { return nil }
     if let start = run.startDate, moment >= start { return current }
-    return current == 1 ? 0 : nil
+    return current == 1 && hasOwnTimes ? 0 : nil
   }
 
   private struct TaskInstance: Hashable {

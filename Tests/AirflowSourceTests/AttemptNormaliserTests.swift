@@ -323,7 +323,13 @@ import Testing
       #expect(attempts.first { $0.key == key(number) }?.clearNumber == .some(nil))
       #expect(attempts.first { $0.key == key(1) }?.clearNumber == 0)
     }
+    let skipped = new.attempts(of: run, live: [row(nil, 2)], history: [row("skipped", 2, start: 10, end: 20), before])
+    #expect(skipped.map(\.clearNumber) == [0, nil], "in the history as well")
     #expect(old.attempts(of: run, live: [row("upstream_failed", 1, start: 10)], history: [])[0].clearNumber == nil)
+    // Without a history nothing tells whether it was cleared and skipped again.
+    #expect(old.attempts(of: run, live: [row("skipped", 0, start: 10)], history: [])[0].clearNumber == nil)
+    #expect(new.attempts(of: run, live: [row("skipped", 0, start: 10)], history: [])[0].clearNumber == 0)
+    #expect(old.attempts(of: run, live: [row("skipped", 0, start: 110)], history: [])[0].clearNumber == 1)
     #expect(new.attempts(of: run, live: [row("success", 2, start: 110)], history: [before]).last?.clearNumber == 1)
   }
 

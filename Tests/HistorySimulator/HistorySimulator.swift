@@ -12,14 +12,14 @@ public actor HistorySimulator {
   private let executor = ThreadExecutor(name: "simulator")
   public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-  private let database: AirflowDatabase
+  let database: AirflowDatabase
   private let options: Options
   private var writers: [SQLWriter] = []
   private var random: SeededRandom
   private var now: Int64
   private var nextDbtRun: Int64
   private var dags: [String: [TaskPlan]] = [:]
-  private var runs: [Int64: SimulatedRun] = [:]
+  private(set) var runs: [Int64: SimulatedRun] = [:]
   private var pending: [Pending] = []
   private var deleted: [RunKey] = []
   private var made = 0
@@ -131,12 +131,12 @@ public actor HistorySimulator {
   // MARK: Transactions
 
   private func perform(_ change: Change) throws {
-    let isLong = pending.count < writers.count - 1 && random.chance(change.isNew ? 0.35 : 0.12)
+    let isLong = pending.count < writers.count - 1 && random.chance(change.isNew ? 0.5 : 0.12)
     let body = "BEGIN; \(change.statements.joined(separator: "; "))"
     guard let writer = freeWriters.randomElement(using: &random) else { return }
     if isLong {
       try writer.run(body)
-      pending.append(Pending(writer: writer, change: change, stepsLeft: random.number(1...14)))
+      pending.append(Pending(writer: writer, change: change, stepsLeft: random.number(1...(change.isNew ? 30 : 12))))
       journal.append("\(steps) … \(change.name)")
     } else {
       try writer.run(body + "; COMMIT")
@@ -158,6 +158,8 @@ public actor HistorySimulator {
       } else {
         try item.writer.run("COMMIT")
         commit(item.change)
+        // The scheduler takes up what is new.
+        if item.change.isNew, random.chance(0.7) { focus = item.change.runs.first?.id }
       }
     }
     pending.removeAll { $0.stepsLeft <= 0 }
@@ -184,7 +186,11 @@ public actor HistorySimulator {
     for _ in 0..<12 {
       if !isFull, free.isEmpty || random.chance(0.08) { return newRun() }
       if random.chance(0.1), let run = random.pick(free), let change = intervene(run) { return change }
-      if focus == nil || random.chance(0.3) { focus = random.pick(free.filter(\.isOpen))?.id }
+      if random.chance(0.1), let run = free.first(where: { $0.hasLateWriter && !$0.isOpen }), let change = advance(run)
+      {
+        return change
+      }
+      if focus == nil || random.chance(0.2) { focus = random.pick(free.filter(\.isOpen))?.id }
       if let id = focus, let run = free.first(where: { $0.id == id }), let change = advance(run) { return change }
       focus = nil
     }
