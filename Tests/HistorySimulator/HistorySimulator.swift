@@ -180,7 +180,7 @@ public actor HistorySimulator {
   // MARK: Choosing
 
   private func nextChange() -> Change? {
-    let locked = Set(pending.flatMap { $0.change.runs.map(\.id) + $0.change.deletes })
+    let locked = locked
     let free = runs.values.filter { !locked.contains($0.id) }.sorted { $0.id < $1.id }
     let isFull = made >= wanted
     for _ in 0..<12 {
@@ -199,6 +199,9 @@ public actor HistorySimulator {
     for run in free.shuffled(using: &random) { if let change = advance(run) { return change } }
     return nil
   }
+
+  /// Runs that a transaction has changed which is not committed yet.
+  private var locked: Set<Int64> { Set(pending.flatMap { $0.change.runs.map(\.id) + $0.change.deletes }) }
 
   /// Makes a change of one run.
   private func change(
@@ -420,9 +423,9 @@ extension HistorySimulator {
     case 4, 5: return writeNote(run)
     case 6: return delete([run])
     default:
-      let locked = Set(pending.flatMap { $0.change.runs.map(\.dagID) })
-      guard !locked.contains(run.dagID), random.chance(0.3) else { return nil }
-      return delete(runs.values.filter { $0.dagID == run.dagID }.sorted { $0.id < $1.id })
+      let all = runs.values.filter { $0.dagID == run.dagID }.sorted { $0.id < $1.id }
+      guard locked.isDisjoint(with: all.map(\.id)), random.chance(0.3) else { return nil }
+      return delete(all)
     }
   }
 
