@@ -28,16 +28,30 @@ public struct Judge: Sendable {
   public static func faults(in records: [String], against truth: Truth) throws -> [Fault] {
     var judge = Judge(truth)
     var seen: Set<RunKey> = []
+    // A run that was deleted and made again under its name has a record for each; the newest is the one that is there.
+    var newest: [RunKey: (id: Int64, record: JSONValue, run: JSONValue)] = [:]
     for line in records {
       let record = try JSONValue(parsing: line, source: "record")
-      guard let run = record["dag_run"], let dagID = run["dag_id"]?.stringValue, let runID = run["run_id"]?.stringValue
+      guard let run = record["dag_run"], let dagID = run["dag_id"]?.stringValue, let runID = run["run_id"]?.stringValue,
+        let id = run["id"]?.integerValue
       else {
         judge.faults.append(Fault(run: line, what: "is no record of a DAG run"))
         continue
       }
       let key = RunKey(dagID: dagID, runID: runID)
-      if !seen.insert(key).inserted { judge.fault(key, "has two records") }
-      judge.judge(record, run, key)
+      if let known = newest[key] {
+        if known.id == id { judge.fault(key, "has two records") }
+        let gone = known.id < id ? known.record : record
+        if gone["removed"] == .null {
+          judge.fault(key, "was made again, and its first record does not say that it is gone")
+        }
+        if known.id > id { continue }
+      }
+      newest[key] = (id, record, run)
+    }
+    for (key, found) in newest {
+      seen.insert(key)
+      judge.judge(found.record, found.run, key)
     }
     for key in truth.shown.keys where !seen.contains(key) { judge.fault(key, "was shown and has no record") }
     return judge.faults
