@@ -86,6 +86,9 @@ let package = Package(
     // Tests mirror the rooms.
     .target(
       name: "TestServers", dependencies: ["Platform", "LoopbackHTTP"], path: "Tests/TestServers", swiftSettings: swift),
+    .target(
+      name: "HistorySimulator", dependencies: ["ExecutionModel", "JSONText", "Platform", "TestServers", "CLibPQ"],
+      path: "Tests/HistorySimulator", exclude: ["README.md"], swiftSettings: swift),
     tests("ExecutionModel", []),
     tests("Platform", []),
     tests("JSONText", ["ExecutionModel"]),
@@ -111,8 +114,9 @@ let package = Package(
     tests(
       "Engine",
       [
-        "ExecutionModel", "TestServers", "DbtCloudStandIn", "LoopbackHTTP", "Configuration", "Ledger", "JSONText",
-        "Correlation", "AirflowSource", "Platform", "Telemetry", "DbtCloud", "Postgres",
+        "ExecutionModel", "TestServers", "HistorySimulator", "DbtCloudStandIn", "LoopbackHTTP", "Configuration",
+        "Ledger",
+        "JSONText", "Correlation", "AirflowSource", "Platform", "Telemetry", "DbtCloud", "Postgres",
       ]),
     tests("DbtCloudStandIn", ["ExecutionModel", "HTTPClient", "TestServers", "JSONText"]),
     .testTarget(

@@ -30,9 +30,23 @@ struct AttemptNormaliser {
     if history.isEmpty, firstPokes.isEmpty { return onlyAttempts(of: run, live: live) }
     var attempts: [AttemptKey: TaskAttempt] = [:]
     var newestInHistory: [TaskInstance: AttemptKey] = [:]
+    // Of several tries with one start only the first has it by itself.
+    var firstWithStart: [TaskInstance: [Instant: Int]] = [:]
+    for row in history {
+      guard let start = row.startDate else { continue }
+      let number = row.tryNumber ?? 0
+      let first = firstWithStart[TaskInstance(row)]?[start] ?? number
+      firstWithStart[TaskInstance(row), default: [:]][start] = min(first, number)
+    }
+    func hasTimesOfTryBefore(_ row: TaskInstanceRow, _ number: Int) -> Bool {
+      guard let start = row.startDate, let first = firstWithStart[TaskInstance(row)]?[start] else { return false }
+      return first < number
+    }
     for row in history {
       let key = AttemptKey(taskID: row.taskID, mapIndex: row.mapIndex, tryNumber: row.tryNumber ?? 0)
-      attempts[key] = attempt(key, row, isCurrent: false, run, firstPokes[key])
+      attempts[key] = attempt(
+        key, row, isCurrent: false, run, firstPokes[key],
+        hasTimesOfTryBefore: hasTimesOfTryBefore(row, key.tryNumber))
       let known = newestInHistory[TaskInstance(row)]
       newestInHistory[TaskInstance(row)] = known.map { max($0, key) } ?? key
     }
@@ -42,7 +56,8 @@ struct AttemptNormaliser {
         var key = AttemptKey(taskID: row.taskID, mapIndex: row.mapIndex, tryNumber: number)
         if attempts[key] != nil, Self.ends.contains(row.state) { key.tryNumber = 0 }
         if attempts[key] == nil {
-          attempts[key] = attempt(key, row, isCurrent: true, run, firstPokes[key])
+          attempts[key] = attempt(
+            key, row, isCurrent: true, run, firstPokes[key], hasTimesOfTryBefore: hasTimesOfTryBefore(row, number))
         } else {
           attempts[key]?.isCurrent = true
         }
@@ -66,6 +81,19 @@ struct AttemptNormaliser {
       attempts.append(attempt)
     }
     return Self.ordered(attempts)
+  }
+
+  /// The last try of each task instance whose live row shows it no more, with its start. Up to 2.9, where there is no
+  /// history that would keep it.
+  func hiddenTries(_ live: [TaskInstanceRow], firstPokes: [AttemptKey: Instant] = [:]) -> [AttemptKey: Instant] {
+    guard numbering == .whenStarted else { return [:] }
+    var hidden: [AttemptKey: Instant] = [:]
+    for row in live {
+      guard let start = row.startDate, let stored = row.tryNumber, stored > 0, tryNumber(of: row, firstPokes) ?? 0 == 0
+      else { continue }
+      hidden[AttemptKey(taskID: row.taskID, mapIndex: row.mapIndex, tryNumber: stored)] = start
+    }
+    return hidden
   }
 
   /// By key. Positions are sorted rather than the attempts, which are large.
@@ -96,7 +124,8 @@ struct AttemptNormaliser {
   }
 
   private func attempt(
-    _ key: AttemptKey, _ row: TaskInstanceRow, isCurrent: Bool, _ run: DagRun, _ firstPoke: Instant?
+    _ key: AttemptKey, _ row: TaskInstanceRow, isCurrent: Bool, _ run: DagRun, _ firstPoke: Instant?,
+    hasTimesOfTryBefore: Bool = false
   ) -> TaskAttempt {
     var attempt = TaskAttempt(key: key, isCurrent: isCurrent)
     attempt.operatorName = row.operatorName
@@ -113,18 +142,20 @@ struct AttemptNormaliser {
     attempt.pool = row.pool
     attempt.queue = row.queue
     attempt.renderedMapIndex = row.renderedMapIndex
-    attempt.clearNumber = Self.clearNumber(of: attempt, in: run)
+    // What ended without running keeps the times that its row had before: they do not say under which clear it ended.
+    let mayBeBorrowed = key.tryNumber == 0 && ((row.tryNumber ?? 0) > 0 || numbering == .whenStarted)
+    attempt.clearNumber = Self.clearNumber(of: attempt, in: run, hasOwnTimes: !hasTimesOfTryBefore && !mayBeBorrowed)
     return attempt
   }
 
   /// The run's clear number when the attempt ran, as far as times tell: a clear sets the run's start anew.
   ///
   /// nil without the column (before 2.8), and for what ran before the last of several clears or has no time at all.
-  private static func clearNumber(of attempt: TaskAttempt, in run: DagRun) -> Int? {
+  private static func clearNumber(of attempt: TaskAttempt, in run: DagRun, hasOwnTimes: Bool) -> Int? {
     guard let current = run.clearNumber, current > 0 else { return run.clearNumber }
     guard let moment = attempt.startDate ?? attempt.endDate else { return nil }
     if let start = run.startDate, moment >= start { return current }
-    return current == 1 ? 0 : nil
+    return current == 1 && hasOwnTimes ? 0 : nil
   }
 
   private struct TaskInstance: Hashable {

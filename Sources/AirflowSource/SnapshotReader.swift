@@ -88,11 +88,13 @@ struct SnapshotReader {
   }
 
   private func snapshot(_ parts: Parts) -> DagRunSnapshot {
-    DagRunSnapshot(
+    var snapshot = DagRunSnapshot(
       run: parts.run,
       attempts: normaliser.attempts(
         of: parts.run, live: parts.live, history: parts.history, firstPokes: parts.firstPokes),
       xcoms: parts.xcoms, renderedFields: parts.renderedFields)
+    if !parts.xcoms.isEmpty { snapshot.hiddenTries = normaliser.hiddenTries(parts.live, firstPokes: parts.firstPokes) }
+    return snapshot
   }
 
   // MARK: Queries

@@ -14,7 +14,12 @@ public func proposeLinks(for snapshot: DagRunSnapshot, known: [KnownAttempt]) ->
   var attempts: [AttemptKey: KnownAttempt] = [:]
   for attempt in known { attempts[attempt.key] = attempt }
   for attempt in snapshot.attempts { attempts[attempt.key] = KnownAttempt(attempt) }
-  let tries = Dictionary(grouping: attempts.values, by: \.instance)
+  let shown = Set(snapshot.attempts.map(\.key))
+  var tries = Dictionary(grouping: attempts.values, by: \.instance)
+  for (key, start) in snapshot.hiddenTries where attempts[key]?.startDate == nil {
+    let hidden = KnownAttempt(key: key, startDate: start, endDate: nil, operatorName: nil, state: nil)
+    tries[hidden.instance, default: []].append(hidden)
+  }
 
   var xcoms: [AttemptKey: [RunXComKey: XCom]] = [:]
   for xcom in snapshot.xcoms {
@@ -22,6 +27,8 @@ public func proposeLinks(for snapshot: DagRunSnapshot, known: [KnownAttempt]) ->
     guard let key = RunXComKey(rawValue: xcom.key), let tries = tries[instance],
       let attempt = XComAttribution.attempt(of: xcom, among: tries)
     else { continue }
+    // Where Airflow keeps no history, a try that came and went between two reads is known by the missing number only.
+    if !shown.contains(attempt), XComAttribution.mayBeOfUnseenTry(xcom, among: tries) { continue }
     xcoms[attempt, default: [:]][key] = xcom
   }
   var rendered: [AttemptKey: RenderedRun] = [:]

@@ -33,14 +33,22 @@ actor Capture {
     }
   }
 
+  /// What tests change to show that it is needed.
+  struct Tuning: Sendable {
+    /// How many ids below the cursor a poll looks at again (``LiveRequest/rereadWindow``).
+    var rereadWindow: Int64 = 1000
+    /// Links from the evidence of one snapshot and what the ledger knows of earlier tries.
+    var propose: Ledger.Proposer = Capture.links
+  }
+
   nonisolated let instance: InstanceName
+  private let tuning: Tuning
   private let configuration: AirflowConfiguration
   private let ledger: Ledger
   private let live: AirflowReader
   private let history: AirflowReader
   private let liveConnection: PostgresConnection
   private let historyConnection: PostgresConnection
-  private let propose: Ledger.Proposer
   private let clock: @Sendable () -> Int64
 
   private var schema: AirflowSchema?
@@ -53,18 +61,16 @@ actor Capture {
   private var isBusy = false
   private var waiting: [CheckedContinuation<Void, Never>] = []
 
-  private static let rereadWindow: Int64 = 1000
   private static let runsPerPage = 500
 
-  /// - Parameter propose: finds links in a run; pure.
   init(
-    _ configuration: AirflowConfiguration, ledger: Ledger, proposing propose: @escaping Ledger.Proposer = Capture.links,
-    clock: @escaping @Sendable () -> Int64 = wallClockMicroseconds
+    _ configuration: AirflowConfiguration, ledger: Ledger,
+    clock: @escaping @Sendable () -> Int64 = wallClockMicroseconds, tuning: Tuning = Tuning()
   ) {
     instance = configuration.name
+    self.tuning = tuning
     self.configuration = configuration
     self.ledger = ledger
-    self.propose = propose
     self.clock = clock
     let database = configuration.postgres
     liveConnection = PostgresConnection(database, name: "live")
@@ -109,7 +115,7 @@ actor Capture {
     var cursor = progress.cursor
     var outcome = Outcome()
     var request = LiveRequest(
-      cursor: cursor, rereadWindow: Self.rereadWindow, knownInWindow: knownInWindow,
+      cursor: cursor, rereadWindow: tuning.rereadWindow, knownInWindow: knownInWindow,
       floor: progress.floor ?? 0,
       remembered: openRuns.sorted(), maximumRuns: Self.runsPerPage)
     repeat {
@@ -142,7 +148,7 @@ actor Capture {
     if !capture.snapshots.isEmpty { capture.dags = batch.dags }
     var outcome = Outcome()
     if !capture.snapshots.isEmpty || !capture.missing.isEmpty || !capture.excluded.isEmpty || capture.cursor != nil {
-      let kept = try await ledger.apply(capture, proposing: propose)
+      let kept = try await ledger.apply(capture, proposing: tuning.propose)
       (outcome.newRuns, outcome.changedRuns, outcome.newLinks) = (kept.newRuns, kept.changedRuns, kept.newLinks)
     }
     for snapshot in batch.snapshots {
@@ -160,8 +166,8 @@ actor Capture {
       seen[id] = nil
     }
     knownInWindow.formUnion(batch.newIDs)
-    if knownInWindow.count > Int(Self.rereadWindow) * 2 {
-      let lowest = batch.highestID - Self.rereadWindow
+    if knownInWindow.count > Int(tuning.rereadWindow) * 2 {
+      let lowest = batch.highestID - tuning.rereadWindow
       knownInWindow = knownInWindow.filter { $0 > lowest }
     }
     outcome.runsRead = batch.snapshots.count
@@ -214,7 +220,7 @@ actor Capture {
     if configuration.backfill == .none, override == nil {
       var capture = CaptureBatch(instance: instance, readAt: Instant(microseconds: clock()), isHistory: true)
       capture.backfill = .init(below: floor + 1, isDone: true, runs: 0, total: nil)
-      _ = try await ledger.apply(capture, proposing: propose)
+      _ = try await ledger.apply(capture, proposing: tuning.propose)
       progress?.isBackfillDone = true
       return Outcome()
     }
@@ -231,7 +237,7 @@ actor Capture {
     let next = batch.isFinished && override != nil ? floor + 1 : batch.lowestID ?? below
     let total = batch.remaining.map { $0 + batch.snapshots.count }
     capture.backfill = .init(below: next, isDone: isDone, runs: batch.snapshots.count, total: total)
-    let kept = try await ledger.apply(capture, proposing: propose)
+    let kept = try await ledger.apply(capture, proposing: tuning.propose)
     progress?.backfillBelow = next
     progress?.isBackfillDone = isDone
     for snapshot in batch.snapshots where snapshot.run.isOpen { openRuns.insert(snapshot.run.sourceID) }
@@ -278,7 +284,7 @@ actor Capture {
       known = try await ledger.progress(of: instance)
     }
     openRuns = Set(known.openRuns)
-    knownInWindow = try await ledger.runIDs(of: known.id, above: known.cursor - Self.rereadWindow)
+    knownInWindow = try await ledger.runIDs(of: known.id, above: known.cursor - tuning.rereadWindow)
     progress = known
   }
 }

@@ -19,7 +19,7 @@ struct Workshop: Sendable {
     self.configuration = configuration
     let ledger = Ledger(path: configuration.ledgerPath, purpose: .syncing)
     self.ledger = ledger
-    captures = configuration.airflow.map { Capture($0, ledger: ledger, proposing: propose) }
+    captures = configuration.airflow.map { Capture($0, ledger: ledger, tuning: Capture.Tuning(propose: propose)) }
     let folder = try WorkFolder()
     let reader = ArtifactReader()
     enrichments = try configuration.dbtCloud.map {

@@ -7,6 +7,9 @@ public struct DagRunSnapshot: Hashable, Sendable {
   public var xcoms: [XCom]
   /// Rendered fields of dbt operators.
   public var renderedFields: [RenderedFields]
+  /// Tries that are over, of which only number and start are left: their row went on to the next one, and nothing keeps
+  /// them (before 2.10). No attempts, for how they ended is lost, but what they wrote must not be given to others.
+  public var hiddenTries: [AttemptKey: Instant] = [:]
 
   public init(run: DagRun, attempts: [TaskAttempt] = [], xcoms: [XCom] = [], renderedFields: [RenderedFields] = []) {
     self.run = run

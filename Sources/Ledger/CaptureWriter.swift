@@ -171,10 +171,12 @@ struct CaptureWriter {
   // MARK: Clears
 
   /// Whether Airflow has begun this run anew. Before 2.8 there is no clear number: then a finished run that is open
-  /// again was cleared.
+  /// again was cleared, and so was one that has another start.
   private func isCleared(_ old: DagRun, _ new: DagRun) -> Bool {
     if let before = old.clearNumber, let after = new.clearNumber { return after > before }
-    return LineageRules.terminal(forDagRunState: old.state) != nil && new.isOpen
+    guard LineageRules.terminal(forDagRunState: old.state) != nil else { return false }
+    guard let before = old.startDate, let after = new.startDate else { return new.isOpen }
+    return new.isOpen || before != after
   }
 
   /// Moves what the run was into its history, and says what was told of its run id as it now is.

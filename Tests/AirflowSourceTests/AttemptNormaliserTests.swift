@@ -310,6 +310,45 @@ import Testing
     #expect(unrecorded * 2 < truth.count)
   }
 
+  @Test func whatEndedWithTheTimesOfTheTryBeforeSaysNotUnderWhichClear() {
+    var run = Self.run
+    run.clearNumber = 1
+    run.startDate = Instant(microseconds: 100)
+    let before = row("failed", 1, start: 10, end: 20)
+    // Cleared, then upstream_failed; cleared, scheduled as try 2, then skipped. Airflow keeps start and end.
+    for (live, number) in [
+      (row("upstream_failed", 1, start: 10, end: 20), 0), (row("skipped", 2, start: 10, end: 20), 2),
+    ] {
+      let attempts = new.attempts(of: run, live: [live], history: [before])
+      #expect(attempts.first { $0.key == key(number) }?.clearNumber == .some(nil))
+      #expect(attempts.first { $0.key == key(1) }?.clearNumber == 0)
+    }
+    let skipped = new.attempts(of: run, live: [row(nil, 2)], history: [row("skipped", 2, start: 10, end: 20), before])
+    #expect(skipped.map(\.clearNumber) == [0, nil], "in the history as well")
+    #expect(old.attempts(of: run, live: [row("upstream_failed", 1, start: 10)], history: [])[0].clearNumber == nil)
+    // Without a history nothing tells whether it was cleared and skipped again.
+    #expect(old.attempts(of: run, live: [row("skipped", 0, start: 10)], history: [])[0].clearNumber == nil)
+    #expect(new.attempts(of: run, live: [row("skipped", 0, start: 10)], history: [])[0].clearNumber == 0)
+    #expect(old.attempts(of: run, live: [row("skipped", 0, start: 110)], history: [])[0].clearNumber == 1)
+    #expect(new.attempts(of: run, live: [row("success", 2, start: 110)], history: [before]).last?.clearNumber == 1)
+  }
+
+  @Test func upToVersion29ARowThatWentOnHidesItsLastTry() {
+    let start = Instant(microseconds: 5)
+    for state in [nil, "scheduled", "queued", "upstream_failed"] {
+      #expect(old.hiddenTries([row(state, 2, start: 5, end: 9)]) == [key(2): start])
+      #expect(new.hiddenTries([row(state, 2, start: 5, end: 9)]) == [:], "the history has it")
+    }
+    // Shown, never begun, or about to come back.
+    for state in ["running", "success", "failed", "skipped", "up_for_retry", "deferred"] {
+      #expect(old.hiddenTries([row(state, 2, start: 5, end: 9)]) == [:])
+    }
+    #expect(old.hiddenTries([row("queued", 0, start: 5)]) == [:])
+    #expect(old.hiddenTries([row("queued", 1)]) == [:])
+    #expect(old.hiddenTries([row("queued", 1, start: 5, isDeferral: true)]) == [:])
+    #expect(old.hiddenTries([row("queued", 1, start: 5, end: 9)], firstPokes: [key(2): start]) == [:])
+  }
+
   @Test(arguments: ["2.11.2", "3.3.2"]) func withHistoryNoAttemptEverVanishes(_ version: String) async throws {
     let watch = try await Self.watch(version)
     #expect(watch.vanished == [])

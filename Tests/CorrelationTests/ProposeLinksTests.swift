@@ -15,6 +15,27 @@ import Testing
     #expect(after.map { [$0.attempt.tryNumber, Int($0.target?.runID ?? 0)] } == [[2, 72]])
   }
 
+  @Test func aTryThatNobodySawKeepsItsRunToItself() {
+    func linked(_ tries: [KnownAttempt], hidden: [Int: Double] = [:]) -> [Int] {
+      var snapshot = snapshot([xcom("job_run_id", "72", at: 61)])
+      for (number, start) in hidden {
+        snapshot.hiddenTries[AttemptKey(taskID: "t", mapIndex: -1, tryNumber: number)] = at(start)
+      }
+      return proposeLinks(for: snapshot, known: tries).map(\.attempt.tryNumber)
+    }
+    func tried(_ number: Int, _ start: Double) -> KnownAttempt {
+      known(try: number, start: start, operator: "DbtCloudRunJobOperator")
+    }
+    // Try 2 came and went between two polls, before 2.10: nothing tells when it started.
+    #expect(linked([tried(1, 0), tried(3, 120)]) == [])
+    #expect(linked([tried(1, 0), tried(2, 120)]) == [1])
+    // Its row waits for try 3 and still has its number and start.
+    #expect(linked([tried(1, 0)], hidden: [2: 60]) == [])
+    #expect(linked([tried(1, 0), tried(2, 60)], hidden: [2: 60]) == [2])
+    #expect(linked([tried(1, 0)], hidden: [2: 90]) == [1], "written before try 2 had started")
+    #expect(linked([tried(1, 0)], hidden: [3: 90]) == [])
+  }
+
   @Test func theSnapshotCountsWhereBothHaveTheAttempt() {
     var attempt = TaskAttempt(key: AttemptKey(taskID: "t", mapIndex: -1, tryNumber: 1), isCurrent: true)
     attempt.startDate = at(5)

@@ -26,6 +26,19 @@ import Testing
     #expect(attempt(of: 10, among: [known(try: 1, start: nil)]) == nil)
   }
 
+  @Test func whatNeverRanWroteNothing() {
+    // upstream_failed after a clear: the row keeps the start of the try before.
+    #expect(attempt(of: 10, among: [known(try: 0, start: 0, state: "upstream_failed")]) == nil)
+    #expect(attempt(of: 10, among: [known(try: 0, start: 5, state: "upstream_failed"), known(try: 1, start: 0)]) == 1)
+  }
+
+  @Test func ofTwoWithOneStartTheFirstWroteIt() {
+    // Try 2 was skipped before it ran: its row still has the start of try 1.
+    let tries = [known(try: 1, start: 0, state: "failed"), known(try: 2, start: 0, state: "skipped")]
+    #expect(attempt(of: 10, among: tries) == 1)
+    #expect(attempt(of: 10, among: tries.reversed()) == 1)
+  }
+
   @Test func theMapIndexHasToBeTheSame() {
     let tries = [known(map: -1, start: 0), known(map: 1, start: 0)]
     #expect(attempt(of: 10, map: 0, among: tries) == nil)
@@ -45,7 +58,7 @@ import Testing
       let attempts = (0..<Int.random(in: 0...6, using: &random)).map { _ in
         known(
           ["a", "b"].randomElement(using: &random) ?? "a", map: Int.random(in: -1...1, using: &random),
-          try: Int.random(in: 0...4, using: &random),
+          try: Int.random(in: 1...4, using: &random),
           start: Bool.random(using: &random) ? Double(Int.random(in: 0...8, using: &random)) : nil)
       }
       let value = xcom(
