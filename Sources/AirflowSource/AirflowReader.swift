@@ -6,11 +6,11 @@ import Postgres
 ///
 /// Every call throws ``AirflowSourceError``; a cancelled task throws `CancellationError`.
 public struct AirflowReader: Sendable {
-  private let instance: InstanceName
+  let instance: InstanceName
   private let connection: PostgresConnection
-  private let filter: DagFilter
+  let filter: DagFilter
   private let transactionLimits: TransactionLimits
-  private let limits: ReadLimits
+  let limits: ReadLimits
 
   /// - Parameters:
   ///   - filter: the DAGs whose runs are read.
@@ -67,8 +67,7 @@ public struct AirflowReader: Sendable {
   public func live(_ request: LiveRequest, schema: AirflowSchema) async throws -> LiveBatch {
     let queries = Queries(schema)
     return try await read(AirflowSourceError.init(instance:reading:)) { transaction in
-      let clock = ContinuousClock()
-      let begin = clock.now
+      let begin = ContinuousClock.now
       var batch = LiveBatch(highestID: request.cursor, moment: try moment(transaction, queries, schema))
       var selection = LiveSelection(request, filter)
       try transaction.query(
@@ -92,8 +91,9 @@ public struct AirflowReader: Sendable {
       batch.openIDs = selection.openIDs
       batch.missing = selection.missing
       batch.excluded = selection.excluded
+      if request.withFingerprints { batch.fingerprints = try fingerprints(transaction, queries, snapshots) }
       batch.dags = try dags(transaction, queries, schema, snapshots)
-      batch.moment.serverMilliseconds = milliseconds(clock.now - begin)
+      batch.moment.serverMilliseconds = milliseconds(since: begin)
       return batch
     }
   }
@@ -102,8 +102,7 @@ public struct AirflowReader: Sendable {
   public func history(_ request: HistoryRequest, schema: AirflowSchema) async throws -> HistoryBatch {
     let queries = Queries(schema)
     return try await read(AirflowSourceError.init(instance:reading:)) { transaction in
-      let clock = ContinuousClock()
-      let begin = clock.now
+      let begin = ContinuousClock.now
       var batch = HistoryBatch(moment: try moment(transaction, queries, schema))
       let limit = max(request.limit, 1)
       let since = request.since.map { PostgresParameter.int($0.microseconds) } ?? .null
@@ -127,15 +126,16 @@ public struct AirflowReader: Sendable {
           batch.remaining = Int(try row.int(0))
         }
       }
+      if request.withFingerprints { batch.fingerprints = try fingerprints(transaction, queries, snapshots) }
       batch.dags = try dags(transaction, queries, schema, snapshots)
-      batch.moment.serverMilliseconds = milliseconds(clock.now - begin)
+      batch.moment.serverMilliseconds = milliseconds(since: begin)
       return batch
     }
   }
 
   // MARK: Within a transaction
 
-  private func moment(
+  func moment(
     _ transaction: PostgresTransaction, _ queries: Queries, _ schema: AirflowSchema
   ) throws -> ReadMoment {
     var moment: ReadMoment?
@@ -157,17 +157,38 @@ public struct AirflowReader: Sendable {
     return moment
   }
 
-  private func dags(
+  func dags(
     _ transaction: PostgresTransaction, _ queries: Queries, _ schema: AirflowSchema, _ snapshots: [DagRunSnapshot]
   ) throws -> [Dag] {
     try DagRows.read(transaction, queries, family: schema.family, runs: snapshots.map(\.run.sourceID))
   }
 
-  private func milliseconds(_ duration: Duration) -> Double {
-    Double(duration.components.seconds) * 1e3 + Double(duration.components.attoseconds) / 1e15
+  /// Of those that are not open: an open run is read at every poll anyway.
+  func fingerprints(
+    _ transaction: PostgresTransaction, _ queries: Queries, _ snapshots: [DagRunSnapshot]
+  ) throws -> [Int64: Int64] {
+    try fingerprints(
+      transaction, queries, ids: snapshots.lazy.filter { !$0.run.isOpen }.map(\.run.sourceID))
   }
 
-  private func read<R: Sendable>(
+  func fingerprints(
+    _ transaction: PostgresTransaction, _ queries: Queries, ids: some Sequence<Int64>
+  ) throws -> [Int64: Int64] {
+    let ids = Array(ids)
+    var fingerprints: [Int64: Int64] = [:]
+    guard !ids.isEmpty else { return fingerprints }
+    try transaction.query(queries.fingerprints, [.intArray(ids)]) { row in
+      fingerprints[try row.int(0)] = try row.int(1)
+    }
+    return fingerprints
+  }
+
+  func milliseconds(since begin: ContinuousClock.Instant) -> Double {
+    let duration = (ContinuousClock.now - begin).components
+    return Double(duration.seconds) * 1e3 + Double(duration.attoseconds) / 1e15
+  }
+
+  func read<R: Sendable>(
     _ failure: (InstanceName, PostgresError) -> AirflowSourceError,
     _ body: @Sendable (PostgresTransaction) throws -> R
   ) async throws -> R {

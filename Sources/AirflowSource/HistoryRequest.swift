@@ -12,12 +12,19 @@ public struct HistoryRequest: Hashable, Sendable {
   public var limit: Int
   /// Whether to count the runs that remain, which reads the whole of `dag_run` below the page (5 ms per 20,000 runs).
   public var countsRemaining: Bool
+  /// Whether to compute ``HistoryBatch/fingerprints``, which takes the server 75 ms per 1,000 runs of 50 tasks. Only runs
+  /// that a sweep looks back at need one.
+  public var withFingerprints: Bool
 
-  public init(below: Int64? = nil, since: Instant? = nil, limit: Int = 500, countsRemaining: Bool = false) {
+  public init(
+    below: Int64? = nil, since: Instant? = nil, limit: Int = 500, countsRemaining: Bool = false,
+    withFingerprints: Bool = false
+  ) {
     self.below = below
     self.since = since
     self.limit = limit
     self.countsRemaining = countsRemaining
+    self.withFingerprints = withFingerprints
   }
 }
 
@@ -25,6 +32,9 @@ public struct HistoryRequest: Hashable, Sendable {
 public struct HistoryBatch: Hashable, Sendable {
   /// The runs that were read, by falling id.
   public var snapshots: [DagRunSnapshot] = []
+  /// Of the runs that were read and are not open, by `dag_run.id`: what ``AirflowReader/sweep(_:schema:)`` computes for
+  /// exactly what is in ``snapshots``. Empty when that was not asked for.
+  public var fingerprints: [Int64: Int64] = [:]
   /// What the next request's `below` is; nil when nothing was looked at.
   public var lowestID: Int64?
   /// Whether no run is left below.

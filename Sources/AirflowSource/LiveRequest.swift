@@ -18,10 +18,13 @@ public struct LiveRequest: Hashable, Sendable {
   public var maximumRuns: Int
   /// ``LiveBatch/resumeAfter`` of the batch before; nil starts a new poll.
   public var resumeAfter: Int64?
+  /// Whether to compute ``LiveBatch/fingerprints``.
+  public var withFingerprints: Bool
 
   public init(
     cursor: Int64, rereadWindow: Int64 = 1000, knownInWindow: Set<Int64> = [], floor: Int64 = 0,
-    remembered: [Int64] = [], maximumRuns: Int = 500, resumeAfter: Int64? = nil
+    remembered: [Int64] = [], maximumRuns: Int = 500, resumeAfter: Int64? = nil,
+    withFingerprints: Bool = false
   ) {
     self.cursor = cursor
     self.rereadWindow = rereadWindow
@@ -30,6 +33,7 @@ public struct LiveRequest: Hashable, Sendable {
     self.remembered = remembered
     self.maximumRuns = maximumRuns
     self.resumeAfter = resumeAfter
+    self.withFingerprints = withFingerprints
   }
 }
 
@@ -37,6 +41,9 @@ public struct LiveRequest: Hashable, Sendable {
 public struct LiveBatch: Hashable, Sendable {
   /// The runs that were read, by rising id.
   public var snapshots: [DagRunSnapshot] = []
+  /// Of the runs that were read and are not open, by `dag_run.id`: what ``AirflowReader/sweep(_:schema:)`` computes for
+  /// exactly what is in ``snapshots``. Empty when that was not asked for.
+  public var fingerprints: [Int64: Int64] = [:]
   /// Those of them that had never been read before.
   public var newIDs: [Int64] = []
   /// Every run that is queued or running, of the DAGs that are read; also those that this batch did not get to.

@@ -12,6 +12,8 @@ enum PythonJSON {
   ]
 
   private static func replacingNonFinite(_ bytes: [UInt8]) -> [UInt8] {
+    // All three have a capital letter.
+    guard bytes.contains(where: { $0 == UInt8(ascii: "N") || $0 == UInt8(ascii: "I") }) else { return bytes }
     var result: [UInt8] = []
     var copied = 0
     var isInString = false

@@ -2,7 +2,9 @@
 struct ReadLimits: Sendable {
   /// One XCom; a larger one is not fetched.
   var xcomBytes = 32 << 10
-  /// All XComs of one run; once they exceed it, the rest is not fetched.
+  /// XComs up to this size are fetched at once, whatever the others are.
+  var xcomBytesAtOnce = 1 << 10
+  /// All larger XComs of one run; once they exceed it, the rest is not fetched.
   var xcomBytesPerRun = 8 << 20
   /// The rendered fields of one task instance; larger ones are left out.
   var renderedBytes = 64 << 10
@@ -11,9 +13,15 @@ struct ReadLimits: Sendable {
   /// `dag_run.conf`; a larger one is not fetched.
   var confBytes = 256 << 10
   /// Task instances that one set of queries asks for; a single run may have more.
-  var taskInstancesPerChunk = 2_000
+  var taskInstancesPerChunk = 10_000
   /// Once a call has read so many task instances, the rest is left to the next one.
   var taskInstancesPerCall = 50_000
   /// Once a call has read so many bytes of XComs and rendered fields, the rest is left to the next one.
   var contentBytesPerCall = 32 << 20
+  /// Runs of which one statement computes the fingerprints.
+  var runsPerFingerprint = 100
+  /// Once a slice of the sweep has taken so many milliseconds, the rest is left to the next one.
+  var sweepMilliseconds = 400.0
+  /// Runs that one slice of the sweep looks at, those that are too old included.
+  var runsPerSweep = 50_000
 }

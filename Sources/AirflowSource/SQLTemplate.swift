@@ -1,9 +1,9 @@
 /// A query in which optional columns and tables follow the probed schema.
 ///
 /// `{alias.column|type}` becomes `alias.column` where the table has that column, else `NULL::type`. A line that ends in
-/// `--if table` stays only where that table exists, one that ends in `--unless table` only where it does not. Of the
-/// comments only a first line is sent, by which the server's log can tell the queries apart. Nothing else is ever put
-/// into SQL text: values are parameters.
+/// `--if table` stays only where that table exists, one that ends in `--unless table` only where it does not; a line that
+/// is nothing but `--if table` says so of all lines up to `--end`. Of the comments only a first line is sent, by which
+/// the server's log can tell the queries apart. Values are parameters.
 struct SQLTemplate {
   var text: String
 
@@ -11,10 +11,13 @@ struct SQLTemplate {
 
   func sql(for schema: AirflowSchema) -> String {
     var lines: [String] = []
+    var isLeftOut = false
     for (number, line) in text.split(separator: "\n").enumerated() {
       if line.hasPrefix("--") {
         if number == 0 { lines.append(String(line)) }
-      } else if let kept = Self.kept(line, schema) {
+        if line.hasPrefix("--if ") { isLeftOut = !schema.has(String(line.dropFirst(5))) }
+        if line == "--end" { isLeftOut = false }
+      } else if !isLeftOut, let kept = Self.kept(line, schema) {
         lines.append(Self.filled(kept, schema))
       }
     }

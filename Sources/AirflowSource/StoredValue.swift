@@ -28,6 +28,24 @@ enum StoredValue: Hashable, Sendable {
     }
   }
 
+  /// What an XCom holds.
+  static func content(_ bytes: UnsafeRawBufferPointer) -> XCom.Content {
+    isCanonical(bytes) ? .json(RawJSON(String(decoding: bytes, as: UTF8.self))) : StoredValue(Array(bytes)).content
+  }
+
+  /// Whether these bytes surely are canonical JSON as they stand: a whole number, or a text of plain ASCII. Nearly all
+  /// that the dbt operators write is.
+  private static func isCanonical(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    guard let first = bytes.first else { return false }
+    if first == UInt8(ascii: "\"") {
+      guard bytes.count >= 2, bytes[bytes.count - 1] == first else { return false }
+      return bytes[1..<bytes.count - 1].allSatisfy {
+        (0x20..<0x7F).contains($0) && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\")
+      }
+    }
+    return first >= UInt8(ascii: "1") && bytes.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+  }
+
   /// The same as content of an XCom.
   var content: XCom.Content {
     switch self {

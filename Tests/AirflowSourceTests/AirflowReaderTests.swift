@@ -472,6 +472,41 @@ import Testing
       try await reader.history(HistoryRequest(since: Instant(microseconds: 0)), schema: schema).snapshots.count == 1)
   }
 
+  // MARK: A server that cannot
+
+  /// What a replica answers when its recovery needs what a query reads.
+  @Test func aConflictWithRecoveryIsTriedAgainAndATimeoutAsksForLess() async throws {
+    let database = try await AirflowDatabase.filled("2.11.2")
+    let reader = AirflowReader(
+      instance: "test", connection: try await AirflowDatabase.connection(database),
+      limits: TransactionLimits(statementTimeout: 200))
+    let schema = try await reader.probe()
+    try await AirflowDatabase.execute(
+      """
+      create function conflict() returns text language plpgsql as $$
+        begin raise 'canceling statement due to conflict with recovery' using errcode = '40001'; end $$;
+      alter table xcom rename to xcom_before;
+      create view xcom as select dag_run_id, task_id, map_index, conflict() as key, dag_id, run_id, value, "timestamp" from xcom_before;
+      """, in: database)
+    let conflict = try await #require(throws: AirflowSourceError.self) {
+      try await reader.live(LiveRequest(cursor: 0), schema: schema)
+    }
+    #expect(conflict.action == .retry)
+    #expect(!conflict.isTooSlow)
+    try await AirflowDatabase.execute(
+      """
+      drop view xcom;
+      create view xcom as select dag_run_id, task_id, map_index, pg_sleep(30)::text as key, dag_id, run_id, value, "timestamp" from xcom_before;
+      """, in: database)
+    let timeout = try await #require(throws: AirflowSourceError.self) {
+      try await reader.history(HistoryRequest(), schema: schema)
+    }
+    #expect(timeout.action == .retry)
+    #expect(timeout.isTooSlow)
+    try await AirflowDatabase.execute("drop view xcom; alter table xcom_before rename to xcom", in: database)
+    #expect(try await reader.history(HistoryRequest(), schema: schema).snapshots.count > 10)
+  }
+
   // MARK: Ways in
 
   @Test func everythingWorksThroughPgBouncer() async throws {

@@ -19,6 +19,12 @@ import Testing
     #expect(sql(text, [:]) == "-- name\nselect 1\nnull ")
   }
 
+  @Test func aBlockFollowsItsTable() {
+    let text = "-- name\nselect 1\n--if task_instance_history\n# {h.state|text}\n# 2\n--end\n# 3"
+    #expect(sql(text, ["task_instance_history": ["state"]]) == "-- name\nselect 1\n# h.state\n# 2\n# 3")
+    #expect(sql(text, [:]) == "-- name\nselect 1\n# 3")
+  }
+
   @Test(arguments: AirflowDatabase.schemas.map { $0.hasPrefix("2") ? AirflowSchema.Family.airflow2 : .airflow3 })
   func everyPlaceholderOfEveryQueryNamesAKnownColumn(_ family: AirflowSchema.Family) {
     let bare = AirflowSchema.sample(family: family, columns: [:])
@@ -29,8 +35,10 @@ import Testing
     for schema in [bare, full] {
       let queries = Queries(schema)
       let texts: [String?] = [
-        queries.moment, queries.historyRuns, queries.historyCount, queries.dagRuns, queries.taskInstances,
-        queries.taskInstanceHistory, queries.firstPokes, queries.xcoms, queries.renderedFields, queries.dags,
+        queries.moment, queries.sweepRuns, queries.fingerprints, queries.historyRuns, queries.historyCount,
+        queries.dagRuns, queries.taskInstances,
+        queries.taskInstanceHistory, queries.firstPokes, queries.smallXComs, queries.xcoms, queries.renderedFields,
+        queries.dags,
         queries.dagTags,
       ]
       for text in texts.compactMap({ $0 }) {

@@ -40,4 +40,18 @@ import Testing
     #expect(text("{") == #"{"opaque":"text","bytes":1}"#)
     #expect(StoredValue(Array(repeating: UInt8(ascii: "["), count: 30_000)) == .opaque(kind: "text", bytes: 30_000))
   }
+
+  @Test func theShortWayGivesWhatTheLongOneGives() {
+    let texts = [
+      "", "0", "7", "50019001", "007", "-5", "1.50", "1e3", "12345678901234567890123", "\"\"", "\"", "\"a\"", "\"a",
+      "\"a\"b\"",
+      "\"https://cloud.getdbt.com/deploy/1/projects/2/runs/3/\"", #""\u00e9""#, #""\\""#, #""\""#, "\"é\"",
+      "\"\u{7F}\"", "\"\t\"",
+      "null", " 5", "5 ", "\" \"", "\"</script>\"",
+    ]
+    for text in texts {
+      let bytes = Array(text.utf8)
+      #expect(bytes.withUnsafeBytes { StoredValue.content($0) } == StoredValue(bytes).content, "\(text)")
+    }
+  }
 }

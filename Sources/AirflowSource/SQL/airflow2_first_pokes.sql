@@ -1,6 +1,9 @@
--- When each try of a sensor in reschedule mode first started: the live row shows its last poke only.
+-- When each try of a sensor in reschedule mode first started: the live row shows its last poke only. OFFSET 0 keeps the
+-- planner from starting with the whole table.
 select dr.id, tr.task_id, tr.map_index, tr.try_number, min(tr.start_date)
 from dag_run dr
-join task_reschedule tr on tr.dag_id = dr.dag_id and tr.run_id = dr.run_id
+cross join lateral (
+  select * from task_reschedule i where i.dag_id = dr.dag_id and i.run_id = dr.run_id offset 0
+) tr
 where dr.id = any($1::int8[])
 group by 1, 2, 3, 4

@@ -1,4 +1,5 @@
--- Live rows of the runs $1, through the index on task_instance (dag_id, run_id).
+-- Live rows of the runs $1, through the index on task_instance (dag_id, run_id). OFFSET 0 keeps the planner from
+-- starting with the whole table instead.
 select dr.id, ti.task_id, ti.map_index, ti.try_number, ti.state,
        ti.operator, {ti.custom_operator_name|text},
        ti.queued_dttm, ti.start_date, ti.end_date, ti.duration,
@@ -7,7 +8,9 @@ select dr.id, ti.task_id, ti.map_index, ti.try_number, ti.state,
        {n.content|text},
        ti.next_method is not null
 from dag_run dr
-join task_instance ti on ti.dag_id = dr.dag_id and ti.run_id = dr.run_id
+cross join lateral (
+  select * from task_instance i where i.dag_id = dr.dag_id and i.run_id = dr.run_id offset 0
+) ti
 left join task_instance_note n --if task_instance_note
   on n.dag_id = ti.dag_id and n.task_id = ti.task_id --if task_instance_note
   and n.run_id = ti.run_id and n.map_index = ti.map_index --if task_instance_note
