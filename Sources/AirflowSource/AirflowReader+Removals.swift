@@ -30,6 +30,7 @@ extension AirflowReader {
         facts.survivingDAGs.insert(dagID)
       } else {
         facts.earliestStart = try row.optionalInstant(1)
+        facts.latestStart = try row.optionalInstant(3)
         facts.hasRuns = try row.optionalInt(2) ?? 0 > 0
       }
     }

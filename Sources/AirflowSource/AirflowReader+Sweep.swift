@@ -20,7 +20,9 @@ extension AirflowReader {
         if let count = try row.optionalInt(3) {
           selection.looked(at: Int(count), highest: try row.optionalInt(0))
         } else {
-          selection.add(id: try row.int(0), dagID: try row.text(1), isOpen: try row.optionalBool(2) ?? false)
+          selection.add(
+            id: try row.int(0), dagID: try row.text(1), isOpen: try row.optionalBool(2) ?? false,
+            moment: try row.optionalInstant(4))
         }
       }
       var fingerprints: [Int64: Int64] = [:]

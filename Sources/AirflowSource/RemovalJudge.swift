@@ -35,6 +35,8 @@ public struct RemovalFacts: Hashable, Sendable {
   public var hasUnreadableArchive = false
   /// The earliest start of the runs that are left, without the newest of each DAG, which `airflow db clean` spares.
   public var earliestStart: Instant?
+  /// The latest start of the runs that are left.
+  public var latestStart: Instant?
   /// Whether any run is left.
   public var hasRuns = true
   /// DAGs of missing runs that still have a run.
@@ -49,12 +51,15 @@ public struct RemovalFacts: Hashable, Sendable {
 /// unless told otherwise, keeps what it removes in tables named `_airflow_deleted__dag_run__<time>`. Hence:
 /// - a run found there is expired;
 /// - one that never started, or for which an older run survives, was deleted: a clean would have taken that one first;
-/// - of the rest, which were the oldest of all, three or more that vanish together are expired, for a clean need not
-///   leave such tables; unless they are all there was of one DAG (the DAG was deleted) or of the database (unknown);
+/// - of the rest, which were the oldest of all, three or more that vanish together and started more than a day before
+///   the newest run are expired, for a clean need not leave such tables; unless they are all there was of one DAG (the
+///   DAG was deleted) or of the database (unknown);
 /// - fewer were deleted, or unknown where a clean has left a table that may not be read.
 public enum RemovalJudge {
   /// As many vanish "in bulk".
   static let bulk = 3
+  /// Seconds: nobody cleans what is younger.
+  static let youngestOld: Int64 = 86_400
 
   /// - Parameter missing: all runs that were found missing together.
   /// - Returns: by id; empty on a replica.
@@ -65,7 +70,7 @@ public enum RemovalJudge {
     for run in missing {
       if facts.archivedIDs.contains(run.id) {
         removals[run.id] = .expired
-      } else if let start = run.startDate, start <= facts.earliestStart ?? start {
+      } else if let start = run.startDate, start <= facts.earliestStart ?? start, isOld(start, facts) {
         oldest.append(run)
       } else {
         removals[run.id] = .deleted
@@ -74,6 +79,10 @@ public enum RemovalJudge {
     let removal = whyTheOldest(oldest, facts)
     for run in oldest { removals[run.id] = removal }
     return removals
+  }
+
+  private static func isOld(_ start: Instant, _ facts: RemovalFacts) -> Bool {
+    facts.latestStart.map { start < $0.advanced(bySeconds: -youngestOld) } ?? true
   }
 
   private static func whyTheOldest(_ runs: [MissingRun], _ facts: RemovalFacts) -> Removal {

@@ -28,6 +28,8 @@ public struct SweptRun: Hashable, Sendable {
   public var dagID: String
   /// Whether the run is queued or running: then a poll must read it.
   public var isOpen: Bool
+  /// The last moment that is known of it: when it was queued, started or ended, else when it was due.
+  public var moment: Instant?
   /// A number that changes with whatever is read of the run: the run and its note, its task instances and their notes,
   /// their history and the times of the XComs that may name a dbt run. It is the same for the same rows as long as the
   /// schema is the same, in every session.

@@ -1,9 +1,12 @@
+import ExecutionModel
+
 /// Which runs a slice of the sweep computes and how far it got, from the ids that the database answered with. Pure.
 struct SweepSelection {
   struct Run {
     var id: Int64
     var dagID: String
     var isOpen: Bool
+    var moment: Instant?
   }
 
   private let filter: DagFilter
@@ -26,11 +29,15 @@ struct SweepSelection {
   }
 
   /// In the order of ids.
-  mutating func add(id: Int64, dagID: String, isOpen: Bool) {
+  mutating func add(id: Int64, dagID: String, isOpen: Bool, moment: Instant?) {
     answered += 1
     let isRead = decisions[dagID] ?? filter.includes(dagID)
     decisions[dagID] = isRead
-    if isRead { wanted.append(Run(id: id, dagID: dagID, isOpen: isOpen)) } else { excluded.append(id) }
+    guard isRead else {
+      excluded.append(id)
+      return
+    }
+    wanted.append(Run(id: id, dagID: dagID, isOpen: isOpen, moment: moment))
   }
 
   mutating func looked(at count: Int, highest: Int64?) {
@@ -41,7 +48,9 @@ struct SweepSelection {
   /// - Parameter done: how many of ``wanted`` were computed.
   func finish(_ batch: inout SweepBatch, done: Int, _ fingerprints: [Int64: Int64]) {
     batch.runs = wanted.prefix(done).compactMap { run in
-      fingerprints[run.id].map { SweptRun(id: run.id, dagID: run.dagID, isOpen: run.isOpen, fingerprint: $0) }
+      fingerprints[run.id].map {
+        SweptRun(id: run.id, dagID: run.dagID, isOpen: run.isOpen, moment: run.moment, fingerprint: $0)
+      }
     }
     if done < wanted.count {
       // Stopped by time: what comes after the last one is left.

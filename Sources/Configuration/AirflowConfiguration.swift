@@ -17,6 +17,10 @@ public struct AirflowConfiguration: Sendable, Equatable {
   public var pollInterval: Duration
   /// How much history is loaded at first contact.
   public var backfill: Backfill
+  /// Time between the starts of two sweeps.
+  public var sweepInterval: Duration
+  /// How far back a sweep looks.
+  public var lookBack: Duration
   public var dags: DagFilter
 }
 

@@ -75,6 +75,8 @@ struct ConfigurationDecoder {
     let role = reader.read(AirflowKeys.role)
     let pollInterval = reader.read(AirflowKeys.pollInterval)
     let backfill = reader.read(AirflowKeys.backfill)
+    let sweepInterval = reader.read(AirflowKeys.sweepInterval)
+    let lookBack = reader.read(AirflowKeys.lookBack)
     let dags = reader.read(AirflowKeys.dags)
     let filter = SectionReader(
       dags ?? YAMLNode(mark: reader.mark, content: .mapping([])), DagKeys.section,
@@ -90,12 +92,13 @@ struct ConfigurationDecoder {
         "required, because sink \(quoted(lineageSink)) is of type openlineage; give the value of `namespace` in section "
           + "[openlineage] of Airflow's configuration (`default` when it is not set there)")
     }
-    guard let name, let source, let provider, let role, let pollInterval, let backfill, let include, let exclude else {
-      return nil
-    }
+    guard let name, let source, let provider, let role, let pollInterval, let backfill, let sweepInterval, let lookBack,
+      let include, let exclude
+    else { return nil }
     return AirflowConfiguration(
       name: name, dsn: source.dsn, password: source.password, namespace: namespace, openLineageProvider: provider,
-      uiURL: uiURL, role: role, pollInterval: pollInterval, backfill: backfill,
+      uiURL: uiURL, role: role, pollInterval: pollInterval, backfill: backfill, sweepInterval: sweepInterval,
+      lookBack: lookBack,
       dags: DagFilter(include: include, exclude: exclude))
   }
 

@@ -60,6 +60,13 @@ enum AirflowKeys {
     "poll_interval", .duration(.milliseconds(100) ... .seconds(3600)), default: "5s", "Pause between two polls.")
   static let backfill = Key(
     "backfill", .backfill, default: "30d", "How much history to load at first contact.")
+  static let sweepInterval = Key(
+    "sweep_interval", .duration(.seconds(1) ... .seconds(86_400)), default: "10m",
+    "How often finished runs are compared with Airflow's: what changed or vanished meanwhile is found within this time."
+  )
+  static let lookBack = Key(
+    "look_back", .duration(.seconds(3600) ... .seconds(3650 * 86_400)), default: "14d",
+    "How far back runs are compared. Older ones are not looked at again, unless Airflow opens them.")
   static let dags = Key(
     "dags", .mapping, example: "{ include: [\"*\"], exclude: [\"tmp_*\"] }", inside: DagKeys.section,
     "Which DAGs to read, by globs on the dag_id.")
@@ -68,7 +75,7 @@ enum AirflowKeys {
     path: "airflow[]", isList: true,
     rows: [
       name.row, dsn.row, passwordFile.row, passwordCommand.row, namespace.row, openLineageProvider.row, uiURL.row,
-      role.row, pollInterval.row, backfill.row, dags.row,
+      role.row, pollInterval.row, backfill.row, sweepInterval.row, lookBack.row, dags.row,
     ])
 }
 

@@ -5,16 +5,19 @@ import ExecutionModel
 import Ledger
 import Platform
 import Postgres
+import Records
 
-/// Reads one Airflow instance into the ledger: new and open runs at every poll, history page by page. Polls and pages
-/// take turns: each is read after the other was kept, so that an older snapshot never overwrites a newer one.
+/// Reads one Airflow instance into the ledger: new and open runs at every poll, history page by page, and in sweeps what
+/// changed when it was long finished. They read side by side, polls on a connection of their own; what each has read is
+/// kept one after the other, and nothing overwrites what another has kept since it was read.
 actor Capture {
-  /// What a poll or a page did.
+  /// What a poll, a page or a slice of a sweep did.
   struct Outcome: Hashable, Sendable {
     var runsRead = 0
     var attemptsRead = 0
     var newRuns = 0
     var changedRuns = 0
+    var removedRuns = 0
     var newLinks = 0
     /// For a page of history: runs that are left, as far as known.
     var remaining: Int?
@@ -26,12 +29,22 @@ actor Capture {
       left.attemptsRead += right.attemptsRead
       left.newRuns += right.newRuns
       left.changedRuns += right.changedRuns
+      left.removedRuns += right.removedRuns
       left.newLinks += right.newLinks
       left.remaining = right.remaining ?? left.remaining
       left.isFinished = right.isFinished
       left.serverMilliseconds += right.serverMilliseconds
     }
+
+    mutating func add(_ kept: CaptureOutcome) {
+      newRuns += kept.newRuns
+      changedRuns += kept.changedRuns
+      removedRuns += kept.removedRuns
+      newLinks += kept.newLinks
+    }
   }
+
+  enum ReadKind { case poll, page, slice }
 
   /// What tests change to show that it is needed.
   struct Tuning: Sendable {
@@ -42,26 +55,39 @@ actor Capture {
   }
 
   nonisolated let instance: InstanceName
-  private let tuning: Tuning
-  private let configuration: AirflowConfiguration
-  private let ledger: Ledger
+  let tuning: Tuning
+  let configuration: AirflowConfiguration
+  let ledger: Ledger
   private let live: AirflowReader
-  private let history: AirflowReader
+  /// For history and sweeps.
+  let background: AirflowReader
   private let liveConnection: PostgresConnection
-  private let historyConnection: PostgresConnection
-  private let clock: @Sendable () -> Int64
+  private let backgroundConnection: PostgresConnection
+  let clock: @Sendable () -> Int64
 
   private var schema: AirflowSchema?
-  private var progress: InstanceProgress?
-  private var openRuns: Set<Int64> = []
+  var progress: InstanceProgress?
+  /// Runs that polls read until they are seen closed or gone.
+  private(set) var openRuns: Set<Int64> = []
   private var knownInWindow: Set<Int64> = []
-  /// Fingerprints of open runs as they are in the ledger, so that what did not change is not written.
+  /// Open runs as they are in the ledger, so that what did not change is not written.
   private var seen: [Int64: Int] = [:]
   private var healthNotedAt: Int64 = 0
-  private var isBusy = false
-  private var waiting: [CheckedContinuation<Void, Never>] = []
+  var reads = ReadsUnderWay()
+  private let polls = Turnstile()
+  let pages = Turnstile()
+  private let keeps = Turnstile()
 
-  private static let runsPerPage = 500
+  /// How many runs each kind of read asks for at a time.
+  private var sizes: [ReadKind: PageSize] = [
+    .poll: PageSize(maximum: 500), .page: PageSize(maximum: 500), .slice: PageSize(maximum: 1000),
+  ]
+  /// The page of history that was read while the one before was kept.
+  var pageAhead: PageAhead?
+  /// Whether the next page of history may hold runs that sweeps look at.
+  var isInLookBack = true
+  var loadingRate = LoadingRate()
+  var sweepUnderWay: SweepUnderWay?
 
   init(
     _ configuration: AirflowConfiguration, ledger: Ledger,
@@ -74,10 +100,10 @@ actor Capture {
     self.clock = clock
     let database = configuration.postgres
     liveConnection = PostgresConnection(database, name: "live")
-    historyConnection = PostgresConnection(database, name: "history")
+    backgroundConnection = PostgresConnection(database, name: "history")
     let filter = AirflowSource.DagFilter(include: configuration.dags.include, exclude: configuration.dags.exclude)
     live = AirflowReader(instance: configuration.name, connection: liveConnection, filter: filter)
-    history = AirflowReader(instance: configuration.name, connection: historyConnection, filter: filter)
+    background = AirflowReader(instance: configuration.name, connection: backgroundConnection, filter: filter)
   }
 
   /// Links from the evidence of one snapshot and what the ledger knows of earlier tries.
@@ -90,43 +116,40 @@ actor Capture {
 
   func close() async {
     await liveConnection.close()
-    await historyConnection.close()
+    await backgroundConnection.close()
   }
 
-  func closeHistory() async { await historyConnection.close() }
+  /// Gives up the connection of history and sweeps until they go on.
+  func closeBackground() async { await backgroundConnection.close() }
 
-  // MARK: Live
+  // MARK: Polls
 
   /// Reads what is new and what is open.
   func poll() async throws -> Outcome {
-    await takeTurn()
-    defer { passTurn() }
-    do { return try await pollOnce() } catch let error as AirflowSourceError where error.action == .probe {
-      // Airflow was upgraded under us, or rights have changed: look again, once.
-      schema = nil
-      return try await pollOnce()
-    }
+    await polls.take()
+    defer { polls.pass() }
+    return try await probingAgain { try await pollOnce() }
   }
 
   private func pollOnce() async throws -> Outcome {
     let schema = try await currentSchema()
     try await meet()
     guard let progress else { return Outcome() }
-    var cursor = progress.cursor
     var outcome = Outcome()
     var request = LiveRequest(
-      cursor: cursor, rereadWindow: tuning.rereadWindow, knownInWindow: knownInWindow,
-      floor: progress.floor ?? 0,
-      remembered: openRuns.sorted(), maximumRuns: Self.runsPerPage)
+      cursor: progress.cursor, rereadWindow: tuning.rereadWindow, floor: progress.floor ?? 0, withFingerprints: true)
     repeat {
-      let batch = try await live.live(request, schema: schema)
-      let kept = try await keep(batch, cursor: cursor)
-      outcome += kept
-      cursor = max(cursor, batch.highestID)
-      self.progress?.cursor = cursor
-      request.cursor = cursor
+      request.cursor = self.progress?.cursor ?? request.cursor
       request.knownInWindow = knownInWindow
       request.remembered = openRuns.sorted()
+      let read = reads.begin()
+      defer { reads.end(read) }
+      let batch = try await adapting(.poll) { size in
+        request.maximumRuns = size
+        return try await live.live(request, schema: schema)
+      }
+      let kept = try await keep(batch, read)
+      outcome += kept
       request.resumeAfter = batch.resumeAfter
       let hasChanged = kept.newRuns + kept.changedRuns > 0
       try await noteHealth(batch.moment, schema, milliseconds: outcome.serverMilliseconds, hasChanged: hasChanged)
@@ -134,46 +157,57 @@ actor Capture {
     return outcome
   }
 
-  private func keep(_ batch: LiveBatch, cursor: Int64) async throws -> Outcome {
+  private func keep(_ batch: LiveBatch, _ read: ReadsUnderWay.Number) async throws -> Outcome {
+    let gone = batch.missing.isEmpty ? [:] : try await removals(of: batch.missing, batch.moment, with: live)
+    await keeps.take()
+    defer { keeps.pass() }
+    let cursor = progress?.cursor ?? 0
+    let others = reads.keptByOthers(since: read)
     var capture = CaptureBatch(instance: instance, readAt: batch.moment.readAt)
-    var fingerprints: [Int64: Int] = [:]
-    for snapshot in batch.snapshots {
-      fingerprints[snapshot.run.sourceID] = snapshot.hashValue
+    var hashes: [Int64: Int] = [:]
+    for snapshot in batch.snapshots where !others.contains(snapshot.run.sourceID) {
+      hashes[snapshot.run.sourceID] = snapshot.hashValue
       if seen[snapshot.run.sourceID] != snapshot.hashValue { capture.snapshots.append(snapshot) }
     }
-    // On a replica a run may be missing because it has not arrived yet.
-    if configuration.role == .primary, !batch.moment.isReplica { capture.missing = batch.missing }
+    capture.fingerprints = batch.fingerprints
+    capture.removed = gone.filter { !others.contains($0.key) }
     capture.excluded = batch.excluded
     capture.cursor = batch.highestID > cursor ? batch.highestID : nil
     if !capture.snapshots.isEmpty { capture.dags = batch.dags }
     var outcome = Outcome()
-    if !capture.snapshots.isEmpty || !capture.missing.isEmpty || !capture.excluded.isEmpty || capture.cursor != nil {
-      let kept = try await ledger.apply(capture, proposing: tuning.propose)
-      (outcome.newRuns, outcome.changedRuns, outcome.newLinks) = (kept.newRuns, kept.changedRuns, kept.newLinks)
+    if !capture.snapshots.isEmpty || !capture.removed.isEmpty || !capture.excluded.isEmpty || capture.cursor != nil {
+      outcome.add(try await ledger.apply(capture, proposing: tuning.propose))
     }
+    reads.kept(batch.snapshots.map(\.run.sourceID) + batch.missing + batch.excluded, by: read)
     for snapshot in batch.snapshots {
       let id = snapshot.run.sourceID
-      if snapshot.run.isOpen {
+      // What somebody else has kept meanwhile may be older or newer than this: the next poll tells.
+      if snapshot.run.isOpen || others.contains(id) {
         openRuns.insert(id)
-        seen[id] = fingerprints[id]
+        seen[id] = hashes[id]
       } else {
         openRuns.remove(id)
         seen[id] = nil
       }
     }
-    for id in capture.missing + batch.excluded {
+    for id in Array(capture.removed.keys) + batch.excluded {
       openRuns.remove(id)
       seen[id] = nil
     }
+    noteWindow(batch)
+    progress?.cursor = max(cursor, batch.highestID)
+    outcome.runsRead = batch.snapshots.count
+    outcome.attemptsRead = batch.snapshots.reduce(0) { $0 + $1.attempts.count }
+    outcome.serverMilliseconds = batch.moment.serverMilliseconds ?? 0
+    return outcome
+  }
+
+  private func noteWindow(_ batch: LiveBatch) {
     knownInWindow.formUnion(batch.newIDs)
     if knownInWindow.count > Int(tuning.rereadWindow) * 2 {
       let lowest = batch.highestID - tuning.rereadWindow
       knownInWindow = knownInWindow.filter { $0 > lowest }
     }
-    outcome.runsRead = batch.snapshots.count
-    outcome.attemptsRead = batch.snapshots.reduce(0) { $0 + $1.attempts.count }
-    outcome.serverMilliseconds = batch.moment.serverMilliseconds ?? 0
-    return outcome
   }
 
   private func noteHealth(_ moment: ReadMoment, _ schema: AirflowSchema, milliseconds: Double, hasChanged: Bool)
@@ -191,84 +225,70 @@ actor Capture {
     healthNotedAt = now
   }
 
-  // MARK: History
+  // MARK: What polls, history and sweeps share
 
-  /// Whether history is left to be loaded.
-  func hasHistory() async throws -> Bool {
-    await takeTurn()
-    defer { passTurn() }
-    try await meet()
-    return !(progress?.isBackfillDone ?? false)
-  }
-
-  /// Loads one page of history, newest first. `isFinished` says whether it was the last.
-  /// - Parameter since: overrides how far back the configuration wants to go; what lies further back stays to be loaded.
-  func loadHistory(since override: Instant? = nil) async throws -> Outcome {
-    await takeTurn()
-    defer { passTurn() }
-    do { return try await loadPage(since: override) } catch let error as AirflowSourceError where error.action == .probe
-    {
-      schema = nil
-      return try await loadPage(since: override)
-    }
-  }
-
-  private func loadPage(since override: Instant?) async throws -> Outcome {
-    let schema = try await currentSchema()
-    try await meet()
-    guard let known = progress, let floor = known.floor, !known.isBackfillDone else { return Outcome() }
-    if configuration.backfill == .none, override == nil {
-      var capture = CaptureBatch(instance: instance, readAt: Instant(microseconds: clock()), isHistory: true)
-      capture.backfill = .init(below: floor + 1, isDone: true, runs: 0, total: nil)
-      _ = try await ledger.apply(capture, proposing: tuning.propose)
-      progress?.isBackfillDone = true
-      return Outcome()
-    }
-    let since = override ?? backfillStart
-    let below = known.backfillBelow ?? floor + 1
-    let request = HistoryRequest(
-      below: below, since: since, limit: Self.runsPerPage, countsRemaining: known.backfillBelow == nil)
-    let batch = try await history.history(request, schema: schema)
-    var capture = CaptureBatch(instance: instance, readAt: batch.moment.readAt, isHistory: true)
-    capture.snapshots = batch.snapshots
-    capture.dags = batch.dags
-    // A pass that was told to look back less far has not loaded it all: the whole is read when that is wanted.
-    let isDone = batch.isFinished && override == nil
-    let next = batch.isFinished && override != nil ? floor + 1 : batch.lowestID ?? below
-    let total = batch.remaining.map { $0 + batch.snapshots.count }
-    capture.backfill = .init(below: next, isDone: isDone, runs: batch.snapshots.count, total: total)
-    let kept = try await ledger.apply(capture, proposing: tuning.propose)
-    progress?.backfillBelow = next
-    progress?.isBackfillDone = isDone
-    for snapshot in batch.snapshots where snapshot.run.isOpen { openRuns.insert(snapshot.run.sourceID) }
+  /// Keeps runs that were read beside the polls, but for those that others have kept since.
+  func keep(
+    _ snapshots: [DagRunSnapshot], _ read: ReadsUnderWay.Number, moment: ReadMoment, isHistory: Bool = false,
+    completing complete: (inout CaptureBatch) -> Void
+  ) async throws -> Outcome {
+    await keeps.take()
+    defer { keeps.pass() }
+    let others = reads.keptByOthers(since: read)
+    var capture = CaptureBatch(instance: instance, readAt: moment.readAt, isHistory: isHistory)
+    capture.snapshots = snapshots.filter { !others.contains($0.run.sourceID) }
+    complete(&capture)
     var outcome = Outcome()
-    outcome.runsRead = batch.snapshots.count
-    outcome.attemptsRead = batch.snapshots.reduce(0) { $0 + $1.attempts.count }
-    (outcome.newRuns, outcome.changedRuns, outcome.newLinks) = (kept.newRuns, kept.changedRuns, kept.newLinks)
-    outcome.remaining = batch.remaining
-    outcome.isFinished = batch.isFinished
+    outcome.add(try await ledger.apply(capture, proposing: tuning.propose))
+    reads.kept(capture.snapshots.map(\.run.sourceID) + capture.removed.keys, by: read)
+    for snapshot in capture.snapshots {
+      seen[snapshot.run.sourceID] = nil
+      if snapshot.run.isOpen { openRuns.insert(snapshot.run.sourceID) }
+    }
+    outcome.runsRead = snapshots.count
+    outcome.attemptsRead = snapshots.reduce(0) { $0 + $1.attempts.count }
+    outcome.serverMilliseconds = moment.serverMilliseconds ?? 0
     return outcome
   }
 
-  private var backfillStart: Instant? {
-    switch configuration.backfill {
-    case .all: nil
-    case .none: nil
-    case .last(let duration): Instant(microseconds: clock() - Int64(duration.totalSeconds * 1e6))
+  /// How runs that the ledger holds went from Airflow. On a replica a run may be missing because it has not arrived yet,
+  /// so nothing is said there.
+  func removals(
+    of missing: [Int64], _ moment: ReadMoment, with reader: AirflowReader
+  ) async throws -> [Int64: RecordHeader.Removed.Kind] {
+    guard configuration.role == .primary, !moment.isReplica, let progress else { return [:] }
+    let runs = try await ledger.keptRuns(of: progress.id, ids: missing)
+    let schema = try await currentSchema()
+    let batch = try await reader.removals(
+      of: runs.map { MissingRun(id: $0.sourceID, dagID: $0.dagID, startDate: $0.startDate) }, schema: schema)
+    return batch.removals.compactMapValues { RecordHeader.Removed.Kind(rawValue: $0.rawValue) }
+  }
+
+  /// Looks at the schema once more when Airflow was upgraded under us, or rights have changed.
+  func probingAgain(_ body: () async throws -> Outcome) async throws -> Outcome {
+    do { return try await body() } catch let error as AirflowSourceError where error.action == .probe {
+      schema = nil
+      return try await body()
     }
   }
 
-  // MARK: State
-
-  private func takeTurn() async {
-    if isBusy { await withCheckedContinuation { waiting.append($0) } } else { isBusy = true }
+  /// Reads less at a time while the database is too slow for more, and again what a replica stopped.
+  func adapting<Batch: Sendable>(_ kind: ReadKind, _ read: (Int) async throws -> Batch) async throws -> Batch {
+    var conflicts = 0
+    while true {
+      do {
+        let batch = try await read(sizes[kind]?.current ?? 1)
+        sizes[kind]?.grow()
+        return batch
+      } catch let error as AirflowSourceError where error.isRecoveryConflict && conflicts < 3 {
+        conflicts += 1
+      } catch let error as AirflowSourceError {
+        guard sizes[kind]?.shrink(after: error) ?? false else { throw error }
+      }
+    }
   }
 
-  private func passTurn() {
-    if waiting.isEmpty { isBusy = false } else { waiting.removeFirst().resume() }
-  }
-
-  private func currentSchema() async throws -> AirflowSchema {
+  func currentSchema() async throws -> AirflowSchema {
     if let schema { return schema }
     let probed = try await live.probe()
     schema = probed
@@ -276,15 +296,26 @@ actor Capture {
   }
 
   /// Takes up where the ledger has left off; at first contact, draws the line between history and what is new.
-  private func meet() async throws {
+  func meet() async throws {
     guard progress == nil else { return }
     var known = try await ledger.progress(of: instance)
     if known.floor == nil {
-      try await ledger.noteFirstContact(with: instance, floor: try await live.highestRunID())
+      let since = configuration.backfill == .none ? Instant(microseconds: clock()) : backfillStart
+      try await ledger.noteFirstContact(with: instance, floor: try await live.highestRunID(), since: since)
       known = try await ledger.progress(of: instance)
     }
+    // Polls and history may come here at the same time.
+    guard progress == nil else { return }
     openRuns = Set(known.openRuns)
     knownInWindow = try await ledger.runIDs(of: known.id, above: known.cursor - tuning.rereadWindow)
     progress = known
+  }
+
+  /// How far back the configuration wants history; nil for all of it.
+  var backfillStart: Instant? {
+    switch configuration.backfill {
+    case .all, .none: nil
+    case .last(let duration): Instant(microseconds: clock() - Int64(duration.totalSeconds * 1e6))
+    }
   }
 }

@@ -79,6 +79,24 @@ struct HistoryLoaded: TelemetryEvent {
   }
 }
 
+struct SweepFinished: TelemetryEvent {
+  let instance: String
+  let outcome: Capture.Outcome
+  var level: LogLevel { outcome.changedRuns + outcome.newRuns > 0 ? .info : .debug }
+  var name: String { "sweep_finished" }
+  var message: String { "finished runs are compared with Airflow's" }
+  var fields: [TelemetryField] {
+    [
+      TelemetryField("instance", .text(instance)), TelemetryField("new", .integer(Int64(outcome.newRuns))),
+      TelemetryField("changed", .integer(Int64(outcome.changedRuns))),
+      TelemetryField("removed", .integer(Int64(outcome.removedRuns))),
+    ]
+  }
+  var metrics: [MetricChange] {
+    [.add(MetricKey("airflow_syncer_sweeps_total", ["instance": instance]), 1)]
+  }
+}
+
 struct DbtRunsFetched: TelemetryEvent {
   let account: String
   let outcome: Enrichment.Outcome

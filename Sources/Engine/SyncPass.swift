@@ -110,6 +110,13 @@ public struct SyncPass: Sendable {
               seconds: monotonicSeconds() - begin))
           if page.isFinished { break }
         }
+        // Runs that were finished when they were last read may have changed or vanished since.
+        while true {
+          try Task.checkCancellation()
+          let slice = try await capture.sweep()
+          total += slice
+          if slice.isFinished { break }
+        }
         break
       } catch let error as AirflowSourceError where error.action == .retry && attempt < Self.tries {
         try await Task.sleep(for: .seconds(Double(attempt)))

@@ -55,6 +55,11 @@ struct Workshop: Sendable {
     configuration.airflow.first { $0.name == instance }?.pollInterval.totalSeconds ?? 5
   }
 
+  /// Seconds between the starts of two sweeps.
+  func sweepInterval(of instance: String) -> Double {
+    configuration.airflow.first { $0.name == instance }?.sweepInterval.totalSeconds ?? 600
+  }
+
   func alarm(ofAccount name: String) -> Alarm { accountAlarms[name] ?? Alarm() }
   func alarm(ofSink name: String) -> Alarm { sinkAlarms[name] ?? Alarm() }
 

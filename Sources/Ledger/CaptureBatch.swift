@@ -1,12 +1,15 @@
 import ExecutionModel
+import Records
 
 /// What one read of Airflow brought, with how far the reader has come. Kept whole or not at all.
 public struct CaptureBatch: Sendable {
   public var instance: InstanceName
   public var dags: [Dag]
   public var snapshots: [DagRunSnapshot]
-  /// `dag_run.id`s of runs that were remembered as open and exist no more.
-  public var missing: [Int64]
+  /// Of finished runs among ``snapshots``, by `dag_run.id`: what the next sweep compares.
+  public var fingerprints: [Int64: Int64]
+  /// `dag_run.id`s of runs that exist no more, and how they went.
+  public var removed: [Int64: RecordHeader.Removed.Kind]
   /// `dag_run.id`s of runs that were remembered as open and whose DAG is not read any more.
   public var excluded: [Int64]
   /// When the snapshot was taken, by the source's clock.
@@ -26,12 +29,15 @@ public struct CaptureBatch: Sendable {
     /// Runs of this page and, as estimated, in all.
     public var runs: Int
     public var total: Int?
+    /// Runs a second, lately; nil leaves what is known.
+    public var rate: Double?
 
-    public init(below: Int64, isDone: Bool, runs: Int, total: Int?) {
+    public init(below: Int64, isDone: Bool, runs: Int, total: Int?, rate: Double? = nil) {
       self.below = below
       self.isDone = isDone
       self.runs = runs
       self.total = total
+      self.rate = rate
     }
   }
 
@@ -41,7 +47,8 @@ public struct CaptureBatch: Sendable {
     self.isHistory = isHistory
     dags = []
     snapshots = []
-    missing = []
+    fingerprints = [:]
+    removed = [:]
     excluded = []
   }
 }
@@ -50,6 +57,8 @@ public struct CaptureBatch: Sendable {
 public struct CaptureOutcome: Hashable, Sendable {
   public var newRuns = 0
   public var changedRuns = 0
+  /// Those of them that Airflow has no more.
+  public var removedRuns = 0
   public var changedAttempts = 0
   public var newLinks = 0
 }

@@ -212,25 +212,45 @@ struct CaptureWriter {
 
   // MARK: Removal
 
-  /// A run that was remembered as open and that Airflow has no more.
-  mutating func markMissing(sourceID: Int64) throws {
+  /// A run that Airflow has no more.
+  mutating func remove(sourceID: Int64, kind: RecordHeader.Removed.Kind) throws {
     let id = try database.prepare("SELECT id FROM dag_run WHERE instance = ? AND source_id = ? AND removed IS NULL")
       .binding {
         $0(instance)
         $0(sourceID)
       }.firstRow { $0.integer(0) }
-    if let id { try remove(id, kind: .deleted) }
+    if let id { try remove(id, kind: kind) }
   }
 
-  /// The record of a run that Airflow has no more stays and says so; what was under way is told as aborted.
+  /// The record of a run that Airflow has no more stays and says so. What was under way is told as aborted; of a run that
+  /// went because it was old, nothing is told: nothing happened to it.
   private mutating func remove(_ id: Int64, kind: RecordHeader.Removed.Kind) throws {
+    let told = kind == .expired ? nil : try abortAll(of: id)
+    try database.prepare(
+      "UPDATE dag_run SET removed = ?, removed_at = ?, is_open = 0, fingerprint = NULL, revision = revision + 1 WHERE id = ?"
+    ).binding {
+      $0(kind.rawValue)
+      $0(readAt)
+      $0(id)
+    }.run()
+    outcome.changedRuns += 1
+    outcome.removedRuns += 1
+    guard let told else { return }
+    try keep(told, of: id)
+    var outbox = OutboxWriter(database: database, sinks: sinks, now: now, isHistory: false)
+    outbox.dagRun = id
+    try outbox.record()
+  }
+
+  /// Tells the end of what has begun in this run and not ended; returns what was then told of the run itself.
+  private func abortAll(of id: Int64) throws -> Told? {
     let row = try database.prepare("SELECT dag_id, run_id, clear_number, \(Told.columns) FROM dag_run WHERE id = ?")
       .binding { $0(id) }.firstRow { row in
         var columns = SQLiteColumns(row)
         let key = DagRunKey(instance: name, dagID: columns.text(), runID: columns.text())
         return (key: key, clearNumber: columns.optionalInt(), told: Told(&columns))
       }
-    guard let row else { return }
+    guard let row else { return nil }
     var outbox = OutboxWriter(database: database, sinks: sinks, now: now, isHistory: false)
     outbox.dagRun = id
     for (key, known) in try knownAttempts(of: id).sorted(by: { $0.key < $1.key }) where known.told.isUnderWay {
@@ -238,20 +258,7 @@ struct CaptureWriter {
       try keep(told, of: key, in: id)
     }
     let subject = ExecutionEvent.Subject.dagRun(row.key, clearNumber: row.clearNumber)
-    let told = try abort(subject, about: .dagRun, told: row.told, outbox: outbox)
-    try database.prepare(
-      """
-      UPDATE dag_run SET removed = ?, removed_at = ?, is_open = 0, revision = revision + 1,
-        (\(Told.columns)) = (\(placeholders(Told.count))) WHERE id = ?
-      """
-    ).binding {
-      $0(kind.rawValue)
-      $0(readAt)
-      told.bind(to: &$0)
-      $0(id)
-    }.run()
-    outcome.changedRuns += 1
-    try outbox.record()
+    return try abort(subject, about: .dagRun, told: row.told, outbox: outbox)
   }
 
   private func abort(

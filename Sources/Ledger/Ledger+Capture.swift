@@ -19,7 +19,10 @@ extension Ledger {
         readAt: batch.readAt, isHistory: batch.isHistory)
       for dag in batch.dags { try writer.keep(dag) }
       for snapshot in batch.snapshots { try writer.keep(snapshot, proposing: propose) }
-      for id in batch.missing { try writer.markMissing(sourceID: id) }
+      for snapshot in batch.snapshots {
+        try writer.keepFingerprint(batch.fingerprints[snapshot.run.sourceID], of: snapshot.run.sourceID)
+      }
+      for (id, kind) in batch.removed.sorted(by: { $0.key < $1.key }) { try writer.remove(sourceID: id, kind: kind) }
       for id in batch.excluded {
         try database.prepare("UPDATE dag_run SET is_open = 0 WHERE instance = ? AND source_id = ?").binding {
           $0(instance)
@@ -42,13 +45,14 @@ extension Ledger {
       try database.prepare(
         """
         UPDATE airflow_instance SET backfill_below = ?, backfill_done = ?, backfill_runs = backfill_runs + ?,
-          backfill_total = coalesce(?, backfill_total) WHERE id = ?
+          backfill_total = coalesce(?, backfill_total), backfill_rate = coalesce(?, backfill_rate) WHERE id = ?
         """
       ).binding {
         $0(backfill.below)
         $0(backfill.isDone)
         $0(backfill.runs)
         $0(backfill.total)
+        $0(backfill.rate)
         $0(instance)
       }.run()
     }

@@ -12,6 +12,8 @@ public struct InstanceProgress: Hashable, Sendable {
   /// The next page of history has ids below this; nil before the first page.
   public var backfillBelow: Int64?
   public var isBackfillDone: Bool
+  /// Of runs up to the floor, those that ended before are not wanted; nil when all are.
+  public var backfillSince: Instant?
   /// `dag_run.id`s of runs that Airflow will go on with by itself.
   public var openRuns: [Int64]
 }
@@ -46,11 +48,11 @@ extension Ledger {
       try database.prepare("INSERT INTO airflow_instance (name) VALUES (?) ON CONFLICT DO NOTHING")
         .binding { $0(instance) }.run()
       let row = try database.prepare(
-        "SELECT id, dag_run_cursor, cursor_floor, backfill_below, backfill_done FROM airflow_instance WHERE name = ?"
+        "SELECT id, dag_run_cursor, cursor_floor, backfill_below, backfill_done, backfill_since FROM airflow_instance WHERE name = ?"
       ).binding { $0(instance) }.firstRow {
         InstanceProgress(
           id: $0.integer(0), cursor: $0.integer(1), floor: $0.optionalInteger(2), backfillBelow: $0.optionalInteger(3),
-          isBackfillDone: $0.bool(4), openRuns: [])
+          isBackfillDone: $0.bool(4), backfillSince: $0.optionalInteger(5).map(Instant.init), openRuns: [])
       }
       guard var progress = row else { throw LedgerError(.other, path: path, detail: "no row for instance \(instance)") }
       progress.openRuns = try database.prepare(
@@ -72,12 +74,17 @@ extension Ledger {
   }
 
   /// Notes first contact: live reading begins above `floor`, history lies below.
-  public func noteFirstContact(with instance: InstanceName, floor: Int64) throws {
+  /// - Parameter since: history that ended before is not wanted; nil when all is.
+  public func noteFirstContact(with instance: InstanceName, floor: Int64, since: Instant? = nil) throws {
     try write { database in
       try database.prepare(
-        "UPDATE airflow_instance SET cursor_floor = ?1, dag_run_cursor = ?1 WHERE name = ?2 AND cursor_floor IS NULL"
+        """
+        UPDATE airflow_instance SET cursor_floor = ?1, dag_run_cursor = ?1, backfill_since = ?2
+        WHERE name = ?3 AND cursor_floor IS NULL
+        """
       ).binding {
         $0(floor)
+        $0(since)
         $0(instance)
       }.run()
     }

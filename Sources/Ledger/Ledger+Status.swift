@@ -81,7 +81,9 @@ extension Ledger {
       SELECT name, airflow_version, alembic_version, connected, dag_run_cursor,
         (SELECT count(*) FROM dag_run r WHERE r.instance = i.id AND is_open = 1 AND removed IS NULL),
         (SELECT count(*) FROM dag_run r WHERE r.instance = i.id),
-        source_role, replay_lag, last_poll_at, poll_milliseconds, backfill_done, backfill_runs, backfill_total, error, error_since
+        source_role, replay_lag, last_poll_at, poll_milliseconds, backfill_done, backfill_runs, backfill_total,
+        backfill_rate, sweep_started_at, sweep_finished_at, sweep_runs, sweep_changed, sweep_removed, sweep_milliseconds,
+        sweep_error, error, error_since
       FROM airflow_instance i ORDER BY name
       """
     ).rows { row in
@@ -91,8 +93,20 @@ extension Ledger {
         isConnected: columns.bool(), cursor: columns.integer(), openRuns: columns.int(), runs: columns.int(),
         role: columns.optionalText(), replayLag: columns.optionalInteger(), lastPollAt: columns.optionalInstant(),
         pollMilliseconds: columns.optionalDouble(), isBackfillDone: columns.bool(), backfillRuns: columns.int(),
-        backfillTotal: columns.optionalInt(), error: columns.optionalText(), errorSince: columns.optionalInstant())
+        backfillTotal: columns.optionalInt(), backfillRate: columns.optionalDouble(), sweep: sweep(&columns),
+        sweepError: columns.optionalText(), error: columns.optionalText(), errorSince: columns.optionalInstant())
     }
+  }
+
+  private func sweep(_ columns: inout SQLiteColumns) -> SweepSummary? {
+    let startedAt = columns.optionalInstant()
+    let finishedAt = columns.optionalInstant()
+    let counts = (runs: columns.int(), changed: columns.int(), removed: columns.int())
+    let milliseconds = columns.optionalDouble()
+    guard let startedAt, let finishedAt else { return nil }
+    return SweepSummary(
+      startedAt: startedAt, finishedAt: finishedAt, runs: counts.runs, changed: counts.changed, removed: counts.removed,
+      milliseconds: milliseconds ?? 0)
   }
 
   private func dbtAccounts(_ database: SQLiteDatabase) throws -> [LedgerStatus.DbtAccount] {

@@ -28,8 +28,20 @@ public struct LedgerStatus: Sendable {
     public var isBackfillDone: Bool
     public var backfillRuns: Int
     public var backfillTotal: Int?
+    /// Runs of history a second, lately.
+    public var backfillRate: Double?
+    /// The last sweep that came to its end.
+    public var sweep: SweepSummary?
+    /// Why the present sweep does not get on.
+    public var sweepError: String?
     public var error: String?
     public var errorSince: Instant?
+
+    /// How long history will still take at this rate; nil when that cannot be told.
+    public var backfillSecondsLeft: Double? {
+      guard !isBackfillDone, let total = backfillTotal, let rate = backfillRate, rate > 0 else { return nil }
+      return Double(max(0, total - backfillRuns)) / rate
+    }
   }
 
   public struct DbtAccount: Sendable {

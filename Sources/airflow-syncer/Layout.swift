@@ -96,6 +96,13 @@ struct Layout: Sendable {
     }
   }
 
+  /// `██████░░░░ 61%`
+  static func bar(_ done: Int, of total: Int) -> String {
+    let percent = total > 0 ? min(100, max(0, 100 * done / total)) : 0
+    return String(repeating: "█", count: percent / 10) + String(repeating: "░", count: 10 - percent / 10)
+      + " \(percent)%"
+  }
+
   private static func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
 
   /// `48,112`

@@ -124,12 +124,28 @@ enum StatusJSON {
       writer.member("lag_seconds", airflow.lastPollAt.map { max(0, now.seconds(since: $0)) })
       writer.member("last_poll_at", airflow.lastPollAt)
       writer.member("poll_milliseconds", airflow.pollMilliseconds)
-      writer.member("last_sweep_at", Instant?.none)
+      writer.member("last_sweep_at", airflow.sweep?.finishedAt)
+      writer.key("sweep")
+      if let sweep = airflow.sweep {
+        writer.object {
+          $0.member("started_at", sweep.startedAt)
+          $0.member("finished_at", sweep.finishedAt)
+          $0.member("runs", sweep.runs)
+          $0.member("changed", sweep.changed)
+          $0.member("removed", sweep.removed)
+          $0.member("server_milliseconds", sweep.milliseconds)
+        }
+      } else {
+        writer.null()
+      }
+      writer.member("sweep_error", airflow.sweepError)
       writer.key("backfill")
       writer.object {
         $0.member("done", airflow.isBackfillDone)
         $0.member("runs", airflow.backfillRuns)
         $0.member("total", airflow.backfillTotal)
+        $0.member("runs_per_second", airflow.isBackfillDone ? nil : airflow.backfillRate)
+        $0.member("seconds_left", airflow.backfillSecondsLeft)
       }
       writer.member("error", airflow.error)
       writer.member("error_since", airflow.errorSince)
@@ -172,7 +188,7 @@ struct StatusScreen {
     var lines = [headline(health, status, now: now)]
     if !status.airflow.isEmpty {
       lines += layout.table(
-        ["AIRFLOW", "VERSION", "SOURCE", "LAG", "RUNS", "OPEN", "DB ms/POLL", "BACKFILL", "ERROR"],
+        ["AIRFLOW", "VERSION", "SOURCE", "LAG", "RUNS", "OPEN", "DB ms/POLL", "BACKFILL", "LAST SWEEP", "ERROR"],
         status.airflow.map { row($0, now: now) }, right: [3, 4, 5, 6])
     }
     if !status.accounts.isEmpty {
@@ -227,12 +243,17 @@ struct StatusScreen {
     let replay = airflow.replayLag.map { "+\(Layout.duration(Double($0) / 1e6))" } ?? ""
     var backfill = "done"
     if !airflow.isBackfillDone {
-      backfill = airflow.backfillTotal.map { $0 > 0 ? "\(100 * airflow.backfillRuns / $0)%" : "0%" } ?? "waiting"
+      backfill = airflow.backfillTotal.map { Layout.bar(airflow.backfillRuns, of: $0) } ?? "waiting"
+      if let rate = airflow.backfillRate { backfill += " \(Layout.grouped(Int64(rate)))/s" }
+      if let left = airflow.backfillSecondsLeft { backfill += ", \(Layout.duration(left)) left" }
     }
+    let sweep = airflow.sweep.map { "\($0.finishedAt.clock) (\(Layout.duration($0.milliseconds / 1e3)))" }
+    let sweepError = airflow.sweepError.map { "sweep: \($0)" }
     return [
       airflow.name, airflow.airflowVersion ?? "-", (airflow.role ?? "-") + replay, lag ?? "-",
       Layout.grouped(Int64(airflow.runs)), String(airflow.openRuns),
-      airflow.pollMilliseconds.map { String(Double(Int($0 * 10)) / 10) } ?? "-", backfill, airflow.error ?? "-",
+      airflow.pollMilliseconds.map { String(Double(Int($0 * 10)) / 10) } ?? "-", backfill,
+      sweep ?? "-", airflow.error ?? sweepError ?? "-",
     ]
   }
 }

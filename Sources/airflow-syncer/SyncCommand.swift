@@ -67,9 +67,8 @@ final class ProgressLine: Sendable {
       let rate = seconds > 0 ? Double(runs) / seconds : 0
       var line = "\(instance): \(runs) runs, \(attempts) attempts read"
       if let remaining, remaining > 0 {
-        let share = Int(100 * Double(runs) / Double(runs + remaining))
-        let left = rate > 0 ? ", \(Layout.duration(Double(remaining) / rate)) left" : ""
-        line += " \(bar(share)) \(share)%\(left)"
+        line += " \(Layout.bar(runs, of: runs + remaining)) \(Layout.grouped(Int64(rate)))/s"
+        if rate > 0 { line += ", \(Layout.duration(Double(remaining) / rate)) left" }
       }
       text = line
     case .fetching(let account, let fetched): text = "\(account): \(fetched) dbt runs fetched"
@@ -79,8 +78,4 @@ final class ProgressLine: Sendable {
   }
 
   func clear() { if columns > 0 { StandardOutput.writeError("\r\u{1B}[K") } }
-
-  private func bar(_ percent: Int) -> String {
-    String(repeating: "█", count: percent / 10) + String(repeating: "░", count: 10 - percent / 10)
-  }
 }

@@ -4,16 +4,17 @@ import Testing
 @testable import AirflowSource
 
 @Suite struct RemovalJudgeTests {
-  /// Run n of DAG n % dags, started n hours after 1970.
+  /// Run n of DAG n % dags, started n days after 1970.
   private func runs(_ ids: [Int64], dags: Int64 = 3) -> [MissingRun] {
     ids.map { MissingRun(id: $0, dagID: "dag_\($0 % dags)", startDate: start($0)) }
   }
 
-  private func start(_ id: Int64) -> Instant { Instant(microseconds: id * 3_600_000_000) }
+  private func start(_ id: Int64) -> Instant { Instant(microseconds: id * 86_400_000_000) }
 
   private func facts(earliest: Int64?) -> RemovalFacts {
     var facts = RemovalFacts()
     facts.earliestStart = earliest.map(start)
+    facts.latestStart = earliest.map { start($0 + 30) }
     facts.survivingDAGs = ["dag_0", "dag_1", "dag_2"]
     return facts
   }
@@ -26,6 +27,16 @@ import Testing
   @Test func theOldestThatVanishInBulkAreExpired() {
     let removals = RemovalJudge.judge(runs([1, 2, 3, 4, 20]), facts(earliest: 10))
     #expect(removals == [1: .expired, 2: .expired, 3: .expired, 4: .expired, 20: .deleted])
+  }
+
+  /// Nobody cleans what ran today.
+  @Test func youngRunsThatVanishTogetherWereDeleted() {
+    var facts = facts(earliest: 10)
+    facts.latestStart = start(4)
+    let removals = RemovalJudge.judge(runs([1, 2, 3, 4]), facts)
+    #expect(removals == [1: .deleted, 2: .deleted, 3: .deleted, 4: .deleted])
+    facts.latestStart = start(5)
+    #expect(RemovalJudge.judge(runs([1, 2, 3, 4]), facts) == [1: .expired, 2: .expired, 3: .expired, 4: .deleted])
   }
 
   @Test func oneOldRunThatVanishesWasDeleted() {

@@ -57,7 +57,8 @@ struct ConfigurationErrorsTests {
       name: "strange key", text: airflow("\"a\\nb\": 1"),
       expected: [
         "4:5: airflow[0].`a\\u{a}b`: unknown key; known here: name, dsn, password_file, password_command, namespace, "
-          + "openlineage_provider, ui_url, role, poll_interval, backfill, dags"
+          + "openlineage_provider, ui_url, role, poll_interval, backfill, "
+          + "sweep_interval, look_back, dags"
       ]),
     Case(
       name: "duplicate key", text: airflow("role: primary\n    role: replica"),

@@ -10,7 +10,7 @@ struct ConfigurationKeysTests {
       keys == [
         ": ledger airflow dbt_cloud sinks record allow_inline_secrets allow_plain_http",
         "airflow[]: name dsn password_file password_command namespace openlineage_provider ui_url role poll_interval "
-          + "backfill dags",
+          + "backfill sweep_interval look_back dags",
         "airflow[].dags: include exclude",
         "dbt_cloud[]: name account_id url token_file token_command token namespace ca_file requests_per_second",
         "sinks[]: name type url token_file token_command emit gzip timeout ca_file path results history",

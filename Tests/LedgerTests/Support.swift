@@ -134,7 +134,7 @@ struct Bench {
     var batch = CaptureBatch(instance: "prod", readAt: at(readAt), isHistory: history)
     if let run { batch.snapshots = [DagRunSnapshot(run: run, attempts: attempts)] }
     batch.dags = dags
-    batch.missing = missing
+    batch.removed = Dictionary(uniqueKeysWithValues: missing.map { ($0, .deleted) })
     return try await ledger.apply(batch) { _, _ in links }
   }
 

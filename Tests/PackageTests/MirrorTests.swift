@@ -11,7 +11,9 @@ struct MirrorTests {
       "DagRows": "AirflowReaderTests", "DagRunRow": "AirflowReaderTests", "HistoryRequest": "AirflowReaderTests",
       "LiveRequest": "AirflowReaderTests", "PickleMachine": "PickleTests", "PickleUnfolding": "PickleTests",
       "PythonJSON": "StoredValueTests", "ReadLimits": "AirflowReaderTests", "ReadMoment": "AirflowReaderTests",
-      "SnapshotReader": "AirflowReaderTests", "TaskInstanceRow": "AirflowReaderTests",
+      "SnapshotBatch": "AirflowReaderSweepTests",
+      "SnapshotReader": "AirflowReaderTests", "SweepRequest": "AirflowReaderSweepTests",
+      "SweepSelection": "AirflowReaderSweepTests", "TaskInstanceRow": "AirflowReaderTests",
     ],
     "CommandLine": [
       "CommandOption": "CommandTableTests", "CommandSpecification": "CommandTableTests",

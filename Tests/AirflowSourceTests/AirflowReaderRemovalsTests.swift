@@ -22,7 +22,9 @@ import Testing
   {
     for (archive, mayRead) in [(true, true), (true, false), (false, true)] {
       let database = try await AirflowDatabase.empty(version)
-      try await AirflowDatabase.execute(AirflowRows.runs(version, ids: 1...60, tasks: 1, dags: 10), in: database)
+      try await AirflowDatabase.execute(
+        AirflowRows.runs(version, ids: 1...60, tasks: 1, dags: 10)
+          + "update dag_run set start_date = start_date + id * interval '1 day';", in: database)
       let owner = try await AirflowDatabase.reader(database)
       let role = PostgresServer.uniqueName("reader")
       let grants = try await owner.probe().grants(role: role).joined(separator: "\n")
