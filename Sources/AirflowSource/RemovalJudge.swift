@@ -82,7 +82,7 @@ public enum RemovalJudge {
   }
 
   private static func isOld(_ start: Instant, _ facts: RemovalFacts) -> Bool {
-    facts.latestStart.map { start < $0.advanced(bySeconds: -youngestOld) } ?? true
+    facts.latestStart.map { start < $0.advanced(bySeconds: -youngestOld) } ?? !facts.hasRuns
   }
 
   private static func whyTheOldest(_ runs: [MissingRun], _ facts: RemovalFacts) -> Removal {

@@ -288,6 +288,9 @@ actor Capture {
     }
   }
 
+  /// Lets no read of this kind ask for more runs at a time.
+  func limit(_ kind: ReadKind, to runs: Int) { sizes[kind] = PageSize(maximum: runs) }
+
   func currentSchema() async throws -> AirflowSchema {
     if let schema { return schema }
     let probed = try await live.probe()

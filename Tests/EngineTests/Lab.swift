@@ -30,6 +30,7 @@ final class Lab: Sendable {
     var hasFile = true
     var ledger: String?
     var record: String?
+    var backfill = "all"
   }
 
   /// - Parameters:
@@ -64,7 +65,7 @@ final class Lab: Sendable {
     var lines = [
       "ledger: sqlite:\(settings.ledger ?? ledger)", "airflow:", "  - name: lab",
       "    dsn: \"\((settings.dsn ?? server.conninfo(database: database)).replacing("\\", with: "\\\\"))\"",
-      "    namespace: default", "    backfill: all", "    poll_interval: \(settings.pollInterval)",
+      "    namespace: default", "    backfill: \(settings.backfill)", "    poll_interval: \(settings.pollInterval)",
     ]
     lines += settings.airflow.map { "    \($0)" }
     if !settings.accounts.isEmpty { lines.append("dbt_cloud:") }
@@ -141,17 +142,18 @@ final class Lab: Sendable {
     return try JSONValue(parsing: output.standardOutput)
   }
 
-  /// Waits until two polls that began after this call have ended.
+  /// Waits until a poll that began after this call has been kept.
   func waitForPolls() async throws {
-    // Each of the syncer's transactions starts with a query that the server notes the time of.
-    for _ in 1...2 {
+    // Each of the syncer's transactions ends with a query that the server notes the time of. Polls have the connection
+    // that was opened first. One poll may be under way now; the next one is kept when a third has ended.
+    for _ in 1...3 {
       let moment = try await server.execute("SELECT clock_timestamp()", database: database)
       try await eventually("a poll") {
         try await server.execute(
           """
-          SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle'
-            AND application_name = 'airflow-syncer/lab' AND query_start > '\(moment)'
-          """, database: database) != "0"
+          SELECT state = 'idle' AND query_start > '\(moment)' FROM pg_stat_activity
+          WHERE datname = current_database() AND application_name = 'airflow-syncer/lab' ORDER BY backend_start LIMIT 1
+          """, database: database) == "t"
       }
     }
   }

@@ -65,7 +65,8 @@ public struct Judge: Sendable {
     guard let past = truth.past[key] else { return fault(key, "was never committed") }
     guard let shown = truth.shown[key] else { return fault(key, "has a record although no read showed it") }
     let isRemoved = record["removed"]?["kind"]?.stringValue
-    if (isRemoved == "deleted") != shown.isRemoved {
+    // Where no run is left, nothing tells how they went.
+    if (isRemoved == "deleted" || isRemoved == "unknown") != shown.isRemoved {
       fault(key, "removed is \(isRemoved ?? "null"), and it is \(shown.isRemoved ? "deleted" : "there")")
     }
     let current = Spell(run, id: run["id"]?.integerValue, note: run["note"]?.stringValue)

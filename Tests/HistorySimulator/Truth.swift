@@ -146,7 +146,8 @@ public struct Truth: Sendable {
     if isOpen(version) { openAtLastRead.insert(run.id) } else { openAtLastRead.remove(run.id) }
     var seen = shown[version.key] ?? Shown(run: run)
     if seen.run.id != run.id {
-      // Made again under the same run_id: the attempts are others.
+      // Made again under the same run_id: its ends and attempts are others.
+      seen.ends = [:]
       seen.attempts = [:]
       seen.links = []
     }
