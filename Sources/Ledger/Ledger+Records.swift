@@ -54,6 +54,7 @@ extension Ledger {
       encoder.attempt(attempt, links: links[attempt.key] ?? [])
       try flush(atLeast: 1 << 18)
     }
+    encoder.endAttempts(unseen: try reader.unseenTries(of: id))
     try reader.forEachDbtRun(of: id) { row, run in
       encoder.beginDbtRun(run)
       try reader.forEachStep(of: row) { step in
@@ -76,6 +77,7 @@ extension Ledger {
       try reader.forEachAttempt(of: id) { attempt in
         record.attempts.append(LinkedAttempt(attempt: attempt, links: links[attempt.key] ?? []))
       }
+      record.unseenTries = try reader.unseenTries(of: id)
       try reader.forEachDbtRun(of: id) { row, run in
         var run = run
         try reader.forEachStep(of: row) { run.steps.append($0) }

@@ -62,6 +62,23 @@ struct RecordReader {
     }
   }
 
+  /// Gaps in the numbers of tries, by key.
+  func unseenTries(of id: Int64) throws -> [UnseenTries] {
+    try database.prepare(
+      """
+      SELECT task_id, map_index, before + 1, try_number - 1
+      FROM (SELECT task_id, map_index, try_number,
+          lag(try_number, 1, 0) OVER (PARTITION BY task_id, map_index ORDER BY try_number) AS before
+        FROM attempt WHERE dag_run = ? AND try_number > 0)
+      WHERE try_number > before + 1 ORDER BY task_id, map_index, try_number
+      """
+    ).binding { $0(id) }.rows { row in
+      var columns = SQLiteColumns(row)
+      return UnseenTries(
+        taskID: columns.text(), mapIndex: columns.int(), first: columns.int(), last: columns.int())
+    }
+  }
+
   /// In record order: by creation, those without last, then by key.
   func forEachDbtRun(of id: Int64, _ body: (Int64, DbtRun) throws -> Void) throws {
     let runs = try database.prepare(

@@ -81,15 +81,36 @@ public struct LinkedAttempt: Hashable, Sendable {
   }
 }
 
+/// Tries of a task instance that must have been and that no read showed: they came and went between two polls, or before
+/// first contact, and Airflow keeps no history of them (before 2.10), or no longer.
+public struct UnseenTries: Hashable, Sendable {
+  public var taskID: String
+  public var mapIndex: Int
+  /// The first and the last of them; no try in between was seen.
+  public var first: Int
+  public var last: Int
+
+  public init(taskID: String, mapIndex: Int, first: Int, last: Int) {
+    self.taskID = taskID
+    self.mapIndex = mapIndex
+    self.first = first
+    self.last = last
+  }
+}
+
 /// A whole record in memory. Large ones are streamed with ``RecordEncoder`` instead.
 public struct ExecutionRecord: Hashable, Sendable {
   public var header: RecordHeader
   public var attempts: [LinkedAttempt]
+  public var unseenTries: [UnseenTries]
   public var dbtRuns: [DbtRun]
 
-  public init(header: RecordHeader, attempts: [LinkedAttempt] = [], dbtRuns: [DbtRun] = []) {
+  public init(
+    header: RecordHeader, attempts: [LinkedAttempt] = [], unseenTries: [UnseenTries] = [], dbtRuns: [DbtRun] = []
+  ) {
     self.header = header
     self.attempts = attempts
+    self.unseenTries = unseenTries
     self.dbtRuns = dbtRuns
   }
 }

@@ -4,9 +4,9 @@ import JSONText
 /// Writes a record (contract version 1, `docs/record.schema.json`) piece by piece, so that a DAG run with 10,000
 /// tasks never is in memory as a whole.
 ///
-/// The order of calls is the order of the document: ``begin(_:)``, each ``attempt(_:links:)``, then for each dbt run
-/// ``beginDbtRun(_:)`` and each ``step(_:)``, then ``end()``. The caller gives attempts and dbt runs in record order;
-/// links and evidence are put in order here. The same values give the same bytes.
+/// The order of calls is the order of the document: ``begin(_:)``, each ``attempt(_:links:)``, ``endAttempts(unseen:)``,
+/// then for each dbt run ``beginDbtRun(_:)`` and each ``step(_:)``, then ``end()``. The caller gives attempts and dbt
+/// runs in record order; links and evidence are put in order here. The same values give the same bytes.
 public struct RecordEncoder: Sendable {
   /// The contract's version: adding a field keeps it, changing one raises it.
   public static let version = 1
@@ -32,6 +32,7 @@ public struct RecordEncoder: Sendable {
     for linked in record.attempts.sorted(by: { TaskAttempt.inRecordOrder($0.attempt, $1.attempt) }) {
       encoder.attempt(linked.attempt, links: linked.links)
     }
+    encoder.endAttempts(unseen: record.unseenTries)
     for run in record.dbtRuns.sorted(by: DbtRun.inRecordOrder) {
       encoder.beginDbtRun(run)
       for step in run.steps.sorted(by: { $0.index < $1.index }) { encoder.step(step) }
@@ -98,9 +99,30 @@ public struct RecordEncoder: Sendable {
     writer.endObject()
   }
 
+  /// What comes after the last attempt.
+  /// - Parameter unseen: tries that no read showed, by task, map index and try.
+  public mutating func endAttempts(unseen: [UnseenTries]) {
+    precondition(place == .attempts, "endAttempts() comes after begin()")
+    writer.endArray()
+    writer.key("unseen_tries")
+    writer.array { writer in
+      for tries in unseen {
+        writer.object {
+          $0.member("task_id", tries.taskID)
+          $0.member("map_index", tries.mapIndex)
+          $0.member("first", tries.first)
+          $0.member("last", tries.last)
+        }
+      }
+    }
+    writer.key("dbt_runs")
+    writer.beginArray()
+    place = .dbtRuns
+  }
+
   /// One dbt run up to its steps. Its own `steps` are not looked at.
   public mutating func beginDbtRun(_ run: DbtRun) {
-    endAttempts()
+    precondition(place != .outside && place != .attempts, "dbt runs come after endAttempts()")
     endDbtRun()
     writer.beginObject()
     write(run, messages: options.messages)
@@ -117,7 +139,7 @@ public struct RecordEncoder: Sendable {
 
   /// The rest of the record.
   public mutating func end() {
-    endAttempts()
+    precondition(place != .outside && place != .attempts, "end() comes after endAttempts()")
     endDbtRun()
     writer.endArray()
     writer.endObject()
@@ -128,15 +150,6 @@ public struct RecordEncoder: Sendable {
   public mutating func newline() {
     precondition(place == .outside, "newline() within a record")
     writer.newline()
-  }
-
-  private mutating func endAttempts() {
-    precondition(place != .outside, "outside of a record")
-    guard place == .attempts else { return }
-    writer.endArray()
-    writer.key("dbt_runs")
-    writer.beginArray()
-    place = .dbtRuns
   }
 
   private mutating func endDbtRun() {

@@ -59,6 +59,11 @@ struct RecordScreen {
           attempt.startDate?.clock ?? "-", took ?? "-", line.bar(attempt.startDate, end)))
       for link in linked.links { lines += self.lines(of: link, runs: runs) }
     }
+    for tries in record.unseenTries {
+      let index = tries.mapIndex >= 0 ? "[\(tries.mapIndex)]" : ""
+      let numbers = tries.first == tries.last ? "try \(tries.first)" : "tries \(tries.first) to \(tries.last)"
+      lines.append("\(Layout.printable(tries.taskID))\(index)  \(numbers): over before they were seen")
+    }
     if !deliveries.isEmpty { lines.append("SENT  " + deliveries.map(self.text).joined(separator: "  ")) }
     return lines.map { fit($0) }.joined(separator: "\n") + "\n"
   }

@@ -100,4 +100,26 @@ struct LedgerRecordsTests {
     #expect(found[0] == found[1] && found[1] == found[2], "seed \(seed)")
     #expect(String(decoding: found[0][0], as: UTF8.self).contains(#""complete":true"#))
   }
+
+  /// Before 2.10 there is no history: a try that came and went between two polls is known by its number only.
+  @Test func triesThatNoPollSawAreNamed() async throws {
+    let bench = try await Bench()
+    try await bench.apply(
+      run("running"),
+      [
+        attempt("a", try: 2, "running"), attempt("b", try: 0, "skipped", start: nil), attempt("c", "success", end: 30),
+        attempt("d", "running", map: 3),
+      ])
+    try await bench.apply(
+      run("success", end: 90),
+      [
+        attempt("a", try: 6, "success", end: 80), attempt("c", try: 2, "success", end: 80),
+        attempt("d", "failed", end: 70, map: 3),
+      ])
+    #expect(
+      try await bench.record().unseenTries == [
+        UnseenTries(taskID: "a", mapIndex: -1, first: 1, last: 1),
+        UnseenTries(taskID: "a", mapIndex: -1, first: 3, last: 5),
+      ])
+  }
 }

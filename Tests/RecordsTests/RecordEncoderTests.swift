@@ -74,6 +74,7 @@ import Testing
         encoder.attempt(linked.attempt, links: linked.links)
         bytes += encoder.takeBytes()
       }
+      encoder.endAttempts(unseen: record.unseenTries)
       for run in record.dbtRuns {
         encoder.beginDbtRun(run)
         bytes += encoder.takeBytes()
@@ -93,6 +94,7 @@ import Testing
     var encoder = RecordEncoder()
     for _ in 0..<3 {
       encoder.begin(bareRecord().header)
+      encoder.endAttempts(unseen: [])
       encoder.end()
       encoder.newline()
     }
@@ -103,6 +105,7 @@ import Testing
   @Test func aRunWithoutStepsAndARunAfterItAreTwo() throws {
     var encoder = RecordEncoder()
     encoder.begin(bareRecord().header)
+    encoder.endAttempts(unseen: [])
     encoder.beginDbtRun(DbtRun(key: dbtKey, status: "queued"))
     encoder.beginDbtRun(DbtRun(key: dbtKey, status: "running"))
     encoder.end()
