@@ -110,6 +110,10 @@ extension String {
 /// `value` as it is kept as evidence: at most 200 characters, and an address without user information and query,
 /// which may hold credentials (signed object-storage addresses do).
 func presentable(_ value: String) -> String {
+  // Most values are short and hold nothing to hide.
+  if value.utf8.count <= 200, !value.utf8.contains(where: { $0 == UInt8(ascii: "?") || $0 == UInt8(ascii: "@") }) {
+    return value
+  }
   var text = Substring(value)
   if let schemeEnd = value.prefix(64).firstRange(of: "://") {
     var address = value[schemeEnd.upperBound...].prefix { $0 != "?" }
