@@ -192,12 +192,19 @@ public struct AirflowReader: Sendable {
     _ failure: (InstanceName, PostgresError) -> AirflowSourceError,
     _ body: @Sendable (PostgresTransaction) throws -> R
   ) async throws -> R {
-    do {
-      return try await connection.readOnly(transactionLimits, body)
-    } catch let error as PostgresError where error.kind == .cancelled {
-      throw CancellationError()
-    } catch let error as PostgresError {
-      throw failure(instance, error)
+    var conflicts = 0
+    while true {
+      do {
+        return try await connection.readOnly(transactionLimits, body)
+      } catch let error as PostgresError where error.kind == .cancelled {
+        throw CancellationError()
+      } catch let error as PostgresError where error.isRecoveryConflict && conflicts < limits.conflictsInARow {
+        // A moment later the replica is past what it had to replay.
+        conflicts += 1
+        try await Task.sleep(for: .milliseconds(50 << conflicts))
+      } catch let error as PostgresError {
+        throw failure(instance, error)
+      }
     }
   }
 }

@@ -40,9 +40,11 @@ public struct AirflowSourceError: Error, Sendable, CustomStringConvertible {
   /// The database's own error, for ``Kind/database`` and ``Kind/schemaChanged``.
   public var cause: PostgresError?
 
-  /// Whether the database did not answer in time (`statement_timeout`, or our own deadline), so that asking for less may
-  /// help.
-  public var isTooSlow: Bool { cause.map { $0.kind == .deadline || $0.sqlState == "57014" } ?? false }
+  /// Whether the database did not answer in time (`statement_timeout`, our own deadline, or before the recovery of a
+  /// replica had to go on), so that asking for less may help.
+  public var isTooSlow: Bool {
+    cause.map { $0.kind == .deadline || $0.sqlState == "57014" || $0.isRecoveryConflict } ?? false
+  }
 
   /// Whether a replica stopped the read because it stood in the way of what the primary sent; at once it may succeed.
   public var isRecoveryConflict: Bool { cause?.sqlState == "40001" }

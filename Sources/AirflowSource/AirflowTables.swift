@@ -14,16 +14,16 @@ struct AirflowTable: Sendable {
   var airflow3: [String] = []
   /// Columns that some versions have; absent ones read as NULL.
   var optional: [String] = []
-  /// Types that decide how a column is decoded, by column.
-  var types2: [String: String] = [:]
-  var types3: [String: String] = [:]
+  /// Types that differ from ``ColumnType/ofName``, by column.
+  var types2: [String: ColumnType] = [:]
+  var types3: [String: ColumnType] = [:]
 
   func required(in family: AirflowSchema.Family) -> [String] {
     columns + (family == .airflow2 ? airflow2 : airflow3)
   }
 
-  func types(in family: AirflowSchema.Family) -> [String: String] {
-    family == .airflow2 ? types2 : types3
+  func type(of column: String, in family: AirflowSchema.Family) -> ColumnType {
+    (family == .airflow2 ? types2 : types3)[column] ?? ColumnType.ofName[column] ?? .text
   }
 }
 
@@ -43,16 +43,16 @@ extension AirflowTable {
       ],
       airflow2: ["execution_date"], airflow3: ["logical_date"],
       optional: ["clear_number", "run_after", "triggered_by", "triggering_user_name"],
-      types2: ["conf": "bytea"], types3: ["conf": "jsonb"]),
+      types2: ["conf": .bytes], types3: ["conf": .binaryJSON]),
     AirflowTable(
       name: "task_instance", alias: "ti", columns: attemptColumns + ["next_method"], airflow3: ["id"],
-      optional: ["custom_operator_name", "rendered_map_index"]),
+      optional: ["custom_operator_name", "rendered_map_index"], types3: ["id": .uuid]),
     AirflowTable(
       name: "task_instance_history", alias: "h", isRequired: false, columns: attemptColumns,
       optional: ["custom_operator_name", "rendered_map_index"]),
     AirflowTable(
       name: "xcom", alias: "x", columns: ["dag_run_id", "task_id", "map_index", "key", "timestamp", "value"],
-      types2: ["value": "bytea"], types3: ["value": "jsonb"]),
+      types2: ["value": .bytes], types3: ["value": .binaryJSON]),
     AirflowTable(
       name: "rendered_task_instance_fields", alias: "r",
       columns: ["dag_id", "task_id", "run_id", "map_index", "rendered_fields"]),

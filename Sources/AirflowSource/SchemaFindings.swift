@@ -59,9 +59,10 @@ struct SchemaFindings {
       }
       let required = table.required(in: family)
       missing += required.filter { found.columns[$0] == nil }.map { "column \(table.name).\($0) is missing" }
-      types += table.types(in: family).sorted { $0.key < $1.key }.compactMap { column, type in
-        guard let actual = found.columns[column]?.type, actual != type else { return nil }
-        return "column \(table.name).\(column) is of type \(actual), not \(type)"
+      types += (required + table.optional).compactMap { column in
+        let wanted = table.type(of: column, in: family).names
+        guard let actual = found.columns[column]?.type, !wanted.contains(actual) else { return nil }
+        return "column \(table.name).\(column) is of type \(actual), not \(wanted[0])"
       }
       let present = Set((required + table.optional).filter { found.columns[$0] != nil })
       let hidden = present.filter { !(found.columns[$0]?.isReadable ?? false) }

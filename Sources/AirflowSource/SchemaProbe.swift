@@ -20,7 +20,9 @@ enum SchemaProbe {
         findings.elsewhere.append(.init(schema: try row.text(0), isUsable: try row.optionalBool(1) ?? false))
       }
     }
-    if findings.tables["alembic_version"]?.columns["version_num"]?.isReadable ?? false {
+    if let head = findings.tables["alembic_version"]?.columns["version_num"], head.isReadable,
+      ColumnType.text.names.contains(head.type)
+    {
       try transaction.query(StaticSQL.alembicHead) { row in findings.alembicHead = try row.optionalText(0) }
     }
     return findings

@@ -61,6 +61,10 @@ public struct PostgresError: Error, Hashable, Sendable, CustomStringConvertible 
     }
   }
 
+  /// Whether a replica has cancelled the read, because it could not go on replaying what the primary did without taking
+  /// away what the read was looking at.
+  public var isRecoveryConflict: Bool { sqlState == "40001" && (kind == .server || kind == .lost) }
+
   /// No such database; a startup parameter that the server does not take.
   private static let needsOperator: Set<String> = ["3D000", "0A000", "22023"]
 

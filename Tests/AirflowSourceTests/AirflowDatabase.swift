@@ -7,7 +7,7 @@ import TestServers
 /// Databases of real Airflows on the tests' own server.
 enum AirflowDatabase {
   /// Versions of which there is a schema.
-  static let schemas = ["2.4.3", "2.6.3", "2.8.4", "2.9.3", "2.10.5", "2.11.2", "3.0.6", "3.3.2"]
+  static let schemas = AirflowSchemas.versions
   /// Versions of which there is a database with rows.
   static let dumps = ["2.6.3", "2.11.2", "3.3.2"]
 
@@ -55,10 +55,7 @@ enum AirflowDatabase {
   }
 
   /// The migrations' head of a schema file, from its first line.
-  static func head(_ version: String) throws -> String {
-    let first = try Fixtures.text("airflow/schema/\(version).sql").prefix { $0 != "\n" }
-    return String(first.suffix(12))
-  }
+  static func head(_ version: String) throws -> String { try AirflowSchemas.head(of: version) }
 
   static func gunzipped(_ fixture: String) async throws -> String {
     try await Subprocess.run(["gzip", "-dc", Fixtures.path(fixture)]).text
@@ -89,7 +86,7 @@ enum AirflowDatabase {
     static func load(schema version: String, encoding: String?) async throws -> String {
       let name = PostgresServer.uniqueName("schema")
       try await PostgresServer.shared.createDatabase(name, encoding: encoding)
-      try await PostgresServer.shared.loadSQL(Fixtures.path("airflow/schema/\(version).sql"), into: name)
+      try await PostgresServer.shared.loadSQL(Fixtures.path(try AirflowSchemas.path(of: version)), into: name)
       try await execute("insert into alembic_version values ('\(try head(version))')", in: name)
       return name
     }

@@ -28,7 +28,8 @@ import Testing
   @Test func aTimeoutSaysThatLessMayHelp() {
     #expect(AirflowSourceError(instance: "prod", reading: PostgresError(.server, "x", sqlState: "57014")).isTooSlow)
     #expect(AirflowSourceError(instance: "prod", reading: PostgresError(.deadline, "x")).isTooSlow)
-    #expect(!AirflowSourceError(instance: "prod", reading: PostgresError(.server, "x", sqlState: "40001")).isTooSlow)
+    #expect(AirflowSourceError(instance: "prod", reading: PostgresError(.server, "x", sqlState: "40001")).isTooSlow)
+    #expect(!AirflowSourceError(instance: "prod", reading: PostgresError(.server, "x", sqlState: "40P01")).isTooSlow)
     #expect(!AirflowSourceError(instance: "prod", kind: .notAirflow, problems: ["x"]).isTooSlow)
   }
 }

@@ -22,7 +22,7 @@ import Testing
     let server = try await Self.server.value
     let database = PostgresServer.uniqueName("plans")
     try await server.createDatabase(database)
-    try await server.loadSQL(Fixtures.path("airflow/schema/\(kind.version).sql"), into: database)
+    try await server.loadSQL(Fixtures.path(try AirflowSchemas.path(of: kind.version)), into: database)
     try await server.execute(Self.rows(kind), database: database)
     try await server.execute("vacuum analyze", database: database)
     try await server.execute(

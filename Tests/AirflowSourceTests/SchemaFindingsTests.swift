@@ -11,7 +11,7 @@ import Testing
     for table in AirflowTable.all {
       var found = SchemaFindings.Table(schema: "public")
       for column in table.required(in: family) {
-        found.columns[column] = .init(type: table.types(in: family)[column] ?? "text", isReadable: true)
+        found.columns[column] = .init(type: table.type(of: column, in: family).names[0], isReadable: true)
       }
       findings.tables[table.name] = found
     }

@@ -17,7 +17,7 @@ enum AirflowFixtures {
 
   /// A database of its own with the tables of a version and no rows.
   static func schema(_ version: String) async throws -> String {
-    try await templates.copy(of: "airflow/schema/\(version).sql", named: "schema_\(version)")
+    try await templates.copy(of: try AirflowSchemas.path(of: version), named: "schema_\(version)")
   }
 
   /// The changes that led to a dump.

@@ -254,7 +254,7 @@ import Testing
     let server = try await PostgresServer.shared
     let database = PostgresServer.uniqueName("ascii")
     try await server.createDatabase(database, encoding: "SQL_ASCII")
-    try await server.loadSQL(Fixtures.path("airflow/schema/2.11.2.sql"), into: database)
+    try await server.loadSQL(Fixtures.path(try AirflowSchemas.path(of: "2.11.2")), into: database)
     try await server.execute(
       """
       SET session_replication_role = replica;

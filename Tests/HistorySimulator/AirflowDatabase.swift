@@ -3,7 +3,7 @@ import TestServers
 /// An empty database with the real schema of one Airflow version, and what that schema has.
 public struct AirflowDatabase: Sendable {
   /// The versions of which there is a schema.
-  public static let versions = ["2.4.3", "2.6.3", "2.8.4", "2.9.3", "2.10.5", "2.11.2", "3.0.6", "3.3.2"]
+  public static let versions = AirflowSchemas.versions
 
   public let version: String
   /// The database's name on the tests' shared server.
@@ -26,8 +26,8 @@ public struct AirflowDatabase: Sendable {
     let server = try await PostgresServer.shared
     name = PostgresServer.uniqueName("simulation")
     try await server.createDatabase(name)
-    try await server.loadSQL(Fixtures.path("airflow/schema/\(version).sql"), into: name)
-    let head = try Fixtures.text("airflow/schema/\(version).sql").prefix { $0 != "\n" }.suffix(12)
+    try await server.loadSQL(Fixtures.path(try AirflowSchemas.path(of: version)), into: name)
+    let head = try AirflowSchemas.head(of: version)
     try await server.execute("insert into alembic_version values ('\(head)')", database: name)
     self.version = version
     conninfo = server.conninfo(database: name)

@@ -9,12 +9,12 @@ import Synchronization
 public final class PostgresServer: Sendable {
   /// Roles that are members of this one must give a password.
   private static let passwordGroup = "needs_password"
-  private static let superuser = "postgres"
+  static let superuser = "postgres"
 
-  private let binaries: String
+  let binaries: String
   private let folder: TemporaryFolder
   private let process: Mutex<GuardedServer?>
-  private let settings: [String: String]
+  let settings: [String: String]
   /// On 127.0.0.1; the same after a restart.
   public let port: Int
   /// Folder of the unix socket, for `host=`.
@@ -45,6 +45,7 @@ public final class PostgresServer: Sendable {
     guard made.status == 0 else { throw TestServerError("initdb: \(made.text)\(made.errorText)") }
     let rules = """
       local all all trust
+      local replication \(superuser) trust
       host all +\(passwordGroup) 127.0.0.1/32 scram-sha-256
       host all all 127.0.0.1/32 trust
 
@@ -86,7 +87,7 @@ public final class PostgresServer: Sendable {
     throw lastError ?? TestServerError("Postgres does not start")
   }
 
-  private init(binaries: String, folder: TemporaryFolder, port: Int, settings: [String: String]) {
+  init(binaries: String, folder: TemporaryFolder, port: Int, settings: [String: String]) {
     self.binaries = binaries
     self.folder = folder
     self.port = port
@@ -94,11 +95,11 @@ public final class PostgresServer: Sendable {
     process = Mutex(nil)
   }
 
-  private func launch() async throws {
+  func launch() async throws {
     var all = [
       "listen_addresses": "127.0.0.1", "port": String(port), "unix_socket_directories": folder.path, "fsync": "off",
       "synchronous_commit": "off", "full_page_writes": "off", "wal_level": "minimal", "max_wal_senders": "0",
-      "shared_buffers": "32MB", "max_connections": "100", "jit": "off",
+      "shared_buffers": "32MB", "max_connections": "300", "jit": "off",
     ]
     all.merge(settings) { $1 }
     let options = all.sorted { $0.key < $1.key }.flatMap { ["-c", "\($0.key)=\($0.value)"] }

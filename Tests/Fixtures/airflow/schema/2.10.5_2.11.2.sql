@@ -1,4 +1,4 @@
--- airflow 2.11.2; alembic_version = 5f2621c13b39
+-- airflow 2.10.5 and 2.11.2; alembic_version = 5f2621c13b39
 --
 -- PostgreSQL database dump
 --
