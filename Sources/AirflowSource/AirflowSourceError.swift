@@ -46,9 +46,6 @@ public struct AirflowSourceError: Error, Sendable, CustomStringConvertible {
     cause.map { $0.kind == .deadline || $0.sqlState == "57014" || $0.isRecoveryConflict } ?? false
   }
 
-  /// Whether a replica stopped the read because it stood in the way of what the primary sent; at once it may succeed.
-  public var isRecoveryConflict: Bool { cause?.sqlState == "40001" }
-
   public var description: String {
     "Airflow instance \(instance): " + problems.joined(separator: "\n  ")
   }

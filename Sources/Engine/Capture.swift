@@ -272,16 +272,13 @@ actor Capture {
     }
   }
 
-  /// Reads less at a time while the database is too slow for more, and again what a replica stopped.
+  /// Reads less at a time while the database is too slow for more.
   func adapting<Batch: Sendable>(_ kind: ReadKind, _ read: (Int) async throws -> Batch) async throws -> Batch {
-    var conflicts = 0
     while true {
       do {
         let batch = try await read(sizes[kind]?.current ?? 1)
         sizes[kind]?.grow()
         return batch
-      } catch let error as AirflowSourceError where error.isRecoveryConflict && conflicts < 3 {
-        conflicts += 1
       } catch let error as AirflowSourceError {
         guard sizes[kind]?.shrink(after: error) ?? false else { throw error }
       }
