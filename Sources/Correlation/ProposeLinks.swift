@@ -43,9 +43,11 @@ public func proposeLinks(for snapshot: DagRunSnapshot, known: [KnownAttempt]) ->
   var proposals: [LinkProposal] = []
   for key in Set(xcoms.keys).union(rendered.keys).sorted() {
     guard let attempt = attempts[key] else { continue }
-    proposals += AttemptEvidence(
-      attempt: attempt, xcoms: xcoms[key] ?? [:], rendered: rendered[key], hints: fields[attempt.instance]?.hints ?? []
-    ).proposals
+    proposals +=
+      AttemptEvidence(
+        attempt: attempt, xcoms: xcoms[key] ?? [:], rendered: rendered[key],
+        hints: fields[attempt.instance]?.hints ?? []
+      ).proposals
   }
   proposals = withoutPassedOn(proposals, attempts: attempts)
   let lost = lostTries(

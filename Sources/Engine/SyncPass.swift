@@ -136,12 +136,12 @@ public struct SyncPass: Sendable {
   ) async throws -> [String] {
     let name = enrichment.account.name
     var last = Enrichment.Outcome()
-    var refusal: String?
     for attempt in 1...Self.tries {
       last = try await enrichment.round(everything: true)
       outcome.dbtRunsFetched += last.fetched
       outcome.dbtPagesSearched += last.searched
-      refusal = last.refusal ?? refusal
+      // It is not tried again in this pass.
+      if let refusal = last.refusal { outcome.failures.append(refusal) }
       request.progress(.fetching(account: name, fetched: outcome.dbtRunsFetched))
       guard last.failed > 0, attempt < Self.tries else { break }
       if let outage = last.outage {
@@ -151,11 +151,8 @@ public struct SyncPass: Sendable {
       }
     }
     if let outage = last.outage { return [outage.description] }
-    var failures = [refusal].compactMap(\.self)
-    if last.failed > 0, let failure = last.failure {
-      failures.append(last.failed == 1 ? failure : "\(last.failed) dbt runs could not be fetched, the last: \(failure)")
-    }
-    return failures
+    guard last.failed > 0, let failure = last.failure else { return [] }
+    return [last.failed == 1 ? failure : "\(last.failed) dbt runs could not be fetched, the last: \(failure)"]
   }
 
   // MARK: Delivering

@@ -174,7 +174,8 @@ extension Ledger {
       let tries = try reader.tries(in: span, lineageIDs: Set(runs.compactMap(\.lineageRunID)))
       let bystanders = runs.isEmpty ? [] : try reader.bystanders(of: tries, in: span)
       let verdicts = Dictionary(
-        zip(tries.map(\.id), judge(tries, runs: runs, bystanders: bystanders))) { first, _ in first }
+        zip(tries.map(\.id), judge(tries, runs: runs, bystanders: bystanders))
+      ) { first, _ in first }
       let writer = LostTryWriter(database: database, sinks: sinks, now: now)
       var news = 0
       for one in together {

@@ -80,7 +80,9 @@ struct LostTryOpener {
     guard !names.isSubset(of: known) else { return }
     let tries = try database.prepare(
       "SELECT link, window_start, window_end FROM lost_try WHERE window_start IS NOT NULL"
-    ).rows { (link: $0.integer(0), from: Instant(microseconds: $0.integer(1)), to: Instant(microseconds: $0.integer(2))) }
+    ).rows {
+      (link: $0.integer(0), from: Instant(microseconds: $0.integer(1)), to: Instant(microseconds: $0.integer(2)))
+    }
     for one in tries { try open(one.link, one.from...max(one.from, one.to)) }
   }
 
