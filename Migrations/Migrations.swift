@@ -14,6 +14,7 @@ public enum Migrations {
   public static let sqlite: [Migration] = [
     Migration(version: 1, name: "sqlite_0001_ledger", sql: text(PackageResources.sqlite_0001_ledger_sql)),
     Migration(version: 2, name: "sqlite_0002_sweep", sql: text(PackageResources.sqlite_0002_sweep_sql)),
+    Migration(version: 4, name: "sqlite_0004_searches", sql: text(PackageResources.sqlite_0004_searches_sql)),
   ]
 
   private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

@@ -6,6 +6,8 @@ struct AttemptEvidence {
   let attempt: KnownAttempt
   let xcoms: [RunXComKey: XCom]
   let rendered: RenderedRun?
+  /// What says where to look for the run when nothing names it.
+  let hints: [Evidence]
 
   /// How many runs a generic task may have named at most; more is a collection that says nothing.
   static let maximumCandidates = 3
@@ -31,7 +33,7 @@ struct AttemptEvidence {
     if let returned = xcoms[.returnValue].flatMap({ Finding($0, key: .returnValue) }), let run = returned.run {
       if named.contains(where: { $0.isCompatible(with: run) }) {
         findings.append(returned)
-      } else if named.isEmpty, attempt.operatorName == "DbtCloudRunJobOperator" {
+      } else if named.isEmpty, attempt.operatorName == TaskRole.runOperator {
         findings.append(returned)
       } else if named.isEmpty {
         // A subclass may return what it likes.
@@ -47,8 +49,8 @@ struct AttemptEvidence {
     guard let reason = findings.lazy.compactMap(\.reason).first else { return [] }
     return [
       LinkProposal(
-        attempt: attempt.key, target: nil, relation: .triggered, confidence: .exact, evidence: findings.map(\.evidence),
-        unresolved: reason)
+        attempt: attempt.key, target: nil, relation: .triggered, confidence: .inferred,
+        evidence: findings.map(\.evidence) + hints, unresolved: reason)
     ]
   }
 

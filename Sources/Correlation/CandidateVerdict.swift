@@ -30,10 +30,10 @@ public func confirm(
 public func confirm(createdAt: Instant?, attemptStart: Instant?, attemptEnd: Instant?) -> CandidateVerdict {
   guard let createdAt else { return .rejected(reason: "dbt Cloud does not say when the run was created") }
   guard let attemptStart else { return .rejected(reason: "the attempt never started") }
-  if createdAt < attemptStart.shifted(bySeconds: -clockTolerance) {
+  if createdAt < attemptStart.advanced(bySeconds: -clockTolerance) {
     return .rejected(reason: "the run was created at \(createdAt.rfc3339), before the attempt started")
   }
-  if let attemptEnd, createdAt > max(attemptStart, attemptEnd).shifted(bySeconds: clockTolerance) {
+  if let attemptEnd, createdAt > max(attemptStart, attemptEnd).advanced(bySeconds: clockTolerance) {
     return .rejected(reason: "the run was created at \(createdAt.rfc3339), after the attempt ended")
   }
   return .confirmed
@@ -43,7 +43,7 @@ public func confirm(createdAt: Instant?, attemptStart: Instant?, attemptEnd: Ins
 /// started did not trigger it but found it under way (`reuse_existing_run`).
 public func relation(of relation: Relation, createdAt: Instant?, attemptStart: Instant?) -> Relation {
   guard relation == .triggered, let createdAt, let attemptStart,
-    createdAt < attemptStart.shifted(bySeconds: -clockTolerance)
+    createdAt < attemptStart.advanced(bySeconds: -clockTolerance)
   else { return relation }
   return .reused
 }
@@ -59,12 +59,4 @@ public func reuses(among starts: [Instant?], createdAt: Instant?) -> [Bool] {
     return starts.map { _ in false }
   }
   return starts.map { start in start.map { $0 > createdAt } ?? false }
-}
-
-extension Instant {
-  /// Later by that much, or as late (early) as can be: a timestamp may be infinite in Postgres.
-  fileprivate func shifted(bySeconds seconds: Int64) -> Instant {
-    let shifted = microseconds.addingReportingOverflow(seconds * 1_000_000)
-    return Instant(microseconds: shifted.overflow ? (seconds < 0 ? .min : .max) : shifted.partialValue)
-  }
 }

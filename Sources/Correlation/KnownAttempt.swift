@@ -11,19 +11,33 @@ public struct KnownAttempt: Hashable, Sendable {
   public var operatorName: String?
   /// The task instance state, as Airflow writes it.
   public var state: String?
+  /// Whether Airflow's live row shows this try, or did when it was last seen.
+  public var isCurrent: Bool
 
-  public init(key: AttemptKey, startDate: Instant?, endDate: Instant?, operatorName: String?, state: String?) {
+  public init(
+    key: AttemptKey, startDate: Instant?, endDate: Instant?, operatorName: String?, state: String?,
+    isCurrent: Bool = true
+  ) {
     self.key = key
     self.startDate = startDate
     self.endDate = endDate
     self.operatorName = operatorName
     self.state = state
+    self.isCurrent = isCurrent
   }
 
   public init(_ attempt: TaskAttempt) {
     self.init(
       key: attempt.key, startDate: attempt.startDate, endDate: attempt.endDate, operatorName: attempt.operatorName,
-      state: attempt.state)
+      state: attempt.state, isCurrent: attempt.isCurrent)
+  }
+
+  /// Whether it ran and goes on no more.
+  var isOver: Bool {
+    guard startDate != nil, key.tryNumber > 0 else { return false }
+    guard let state else { return !isCurrent }
+    return state != "upstream_failed" && state != "removed"
+      && (TaskAttempt.finishedStates.contains(state) || !isCurrent)
   }
 
   var instance: TaskInstanceID { TaskInstanceID(taskID: key.taskID, mapIndex: key.mapIndex) }

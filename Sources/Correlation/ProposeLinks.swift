@@ -31,19 +31,60 @@ public func proposeLinks(for snapshot: DagRunSnapshot, known: [KnownAttempt]) ->
     if !shown.contains(attempt), XComAttribution.mayBeOfUnseenTry(xcom, among: tries) { continue }
     xcoms[attempt, default: [:]][key] = xcom
   }
+  var fields: [TaskInstanceID: RenderedRun] = [:]
   var rendered: [AttemptKey: RenderedRun] = [:]
-  for fields in snapshot.renderedFields {
-    let instance = TaskInstanceID(taskID: fields.taskID, mapIndex: fields.mapIndex)
-    guard let attempt = attemptShown(by: tries[instance] ?? []) else { continue }
-    rendered[attempt] = RenderedRun(fields)
+  for row in snapshot.renderedFields {
+    let instance = TaskInstanceID(taskID: row.taskID, mapIndex: row.mapIndex)
+    let run = RenderedRun(row)
+    fields[instance] = run
+    if let attempt = attemptShown(by: tries[instance] ?? []) { rendered[attempt] = run }
   }
 
   var proposals: [LinkProposal] = []
   for key in Set(xcoms.keys).union(rendered.keys).sorted() {
     guard let attempt = attempts[key] else { continue }
-    proposals += AttemptEvidence(attempt: attempt, xcoms: xcoms[key] ?? [:], rendered: rendered[key]).proposals
+    proposals +=
+      AttemptEvidence(
+        attempt: attempt, xcoms: xcoms[key] ?? [:], rendered: rendered[key],
+        hints: fields[attempt.instance]?.hints ?? []
+      ).proposals
   }
-  return withoutPassedOn(proposals, attempts: attempts)
+  proposals = withoutPassedOn(proposals, attempts: attempts)
+  let lost = lostTries(
+    among: tries, linked: Set(proposals.lazy.map(\.attempt)), wroteRunXCom: xcoms, fields: fields)
+  return lost.isEmpty ? proposals : (proposals + lost).sorted { $0.attempt < $1.attempt }
+}
+
+/// The tries that ran and are over, whose task starts dbt Cloud runs, and that no evidence is left of: a proposal without
+/// a run for each, so that dbt Cloud is searched. It is no link while nothing is found.
+private func lostTries(
+  among tries: [TaskInstanceID: [KnownAttempt]], linked: Set<AttemptKey>,
+  wroteRunXCom xcoms: [AttemptKey: [RunXComKey: XCom]], fields: [TaskInstanceID: RenderedRun]
+) -> [LinkProposal] {
+  var runTasks: Set<String> = []
+  for (key, own) in xcoms where own.keys.contains(where: \.isOfRunOperator) { runTasks.insert(key.taskID) }
+  for (instance, run) in fields where run.isOfRunOperator { runTasks.insert(instance.taskID) }
+  var proposals: [LinkProposal] = []
+  for (instance, tries) in tries {
+    // All tries of a task have one operator; of hidden ones it is not known.
+    let name = tries.lazy.compactMap(\.operatorName).first
+    guard name == TaskRole.runOperator || runTasks.contains(instance.taskID),
+      TaskRole(operatorName: name, wroteRunXCom: true) == .run
+    else { continue }
+    let newest = tries.max { $0.key < $1.key }?.key.tryNumber ?? 0
+    for attempt in tries where !linked.contains(attempt.key) && attempt.operatorName != nil {
+      // Up to Airflow 2.9 a row that goes on to its next try leaves the one before as it was last seen.
+      let isOver = attempt.isOver || (attempt.startDate != nil && (1..<max(1, newest)).contains(attempt.key.tryNumber))
+      // A try that ended without running keeps the start of the try before it.
+      let ran = !tries.contains { $0.startDate == attempt.startDate && $0.key < attempt.key }
+      guard isOver, ran else { continue }
+      proposals.append(
+        LinkProposal(
+          attempt: attempt.key, target: nil, relation: .triggered, confidence: .inferred, isCandidate: true,
+          evidence: fields[instance]?.hints ?? []))
+    }
+  }
+  return proposals
 }
 
 /// The attempt whose template fields Airflow shows: the newest that started, since each try overwrites them.

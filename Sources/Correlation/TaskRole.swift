@@ -18,7 +18,7 @@ enum TaskRole: Hashable {
     let name = operatorName ?? ""
     let lowercased = name.lowercased()
     let looksLikeDbt = lowercased.contains("dbt")
-    if name == "DbtCloudRunJobOperator" {
+    if name == Self.runOperator {
       self = .run
     } else if Self.sensors.contains(name) {
       self = .sensor
@@ -39,6 +39,8 @@ enum TaskRole: Hashable {
     }
   }
 
+  /// The provider's run operator.
+  static let runOperator = "DbtCloudRunJobOperator"
   /// The provider's sensors; the second exists in the provider's 3.x versions.
   static let sensors: Set<String> = ["DbtCloudJobRunSensor", "DbtCloudJobRunAsyncSensor"]
 }

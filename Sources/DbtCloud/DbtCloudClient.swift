@@ -106,6 +106,14 @@ public actor DbtCloudClient {
     if let last, let after, last <= after {
       throw error(.unexpected(status: answer.status), endpoint, "`id__gt` was not obeyed")
     }
+    if let from = filter.createdFrom, let to = filter.createdTo,
+      runs.contains(where: { run in
+        run.createdAt.map { $0 < from.advanced(bySeconds: -1) || $0 > to.advanced(bySeconds: 1) } ?? false
+      })
+    {
+      // Going on would read all runs that the account ever had.
+      throw error(.unexpected(status: answer.status), endpoint, "`created_at__range` was not obeyed")
+    }
     return DbtRunPage(runs: runs, next: runs.count < limit ? nil : last)
   }
 

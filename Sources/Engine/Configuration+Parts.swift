@@ -84,6 +84,15 @@ extension Configuration {
       dbtNamespaces: Dictionary(dbtCloud.map { ($0.name, $0.namespace) }) { first, _ in first })
   }
 
+  /// The run ids that Airflow's OpenLineage provider gives to attempts, which causes of dbt runs may hold.
+  var lineageRunID: Ledger.LineageRunID {
+    let instances = naming.airflow
+    return { run, attempt in
+      guard let naming = instances[run.key.instance] else { return nil }
+      return try? RunID.attempt(attempt, of: run, namespace: naming.namespace, scheme: naming.scheme).text
+    }
+  }
+
   func makeSinks(ledger: Ledger) -> [any Sink] {
     sinks.map { sink in
       switch sink.destination {

@@ -207,7 +207,7 @@ public struct Daemon: Sendable {
           wait = max(outage.retryAfter ?? 0, await enrichment.waitAfterOutage)
         } else {
           if outcome.fetched > 0 || outcome.failed == 0 { outages.succeeded("dbt_cloud", name) }
-          if let next = try await workshop.ledger.nextDbtRunDue(of: name) {
+          if let next = try await workshop.ledger.nextDbtCallDue(of: name) {
             wait = min(wait, max(0.2, Double(next - wallClockMicroseconds()) / 1e6))
           }
         }
@@ -217,6 +217,12 @@ public struct Daemon: Sendable {
           if outcome.fetched > outcome.completed + outcome.undecided { workshop.ringAccounts(but: name) }
         } else if let failure = outcome.failure, outcome.outage == nil {
           telemetry.emit(DbtRunFailed(account: name, detail: failure))
+        }
+        if let refusal = outcome.refusal { telemetry.emit(DbtRunFailed(account: name, detail: refusal)) }
+        if outcome.searched > 0 {
+          telemetry.emit(DbtRunsSearched(account: name, pages: outcome.searched))
+          workshop.ringSinks()
+          workshop.ringAccounts(but: name)
         }
       } catch is CancellationError {
         return

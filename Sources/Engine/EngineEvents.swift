@@ -124,6 +124,17 @@ struct DbtRunFailed: TelemetryEvent {
   var fields: [TelemetryField] { [TelemetryField("account", .text(account))] }
 }
 
+struct DbtRunsSearched: TelemetryEvent {
+  let account: String
+  let pages: Int
+  var level: LogLevel { .info }
+  var name: String { "dbt_runs_searched" }
+  var message: String { "runs of tries that Airflow tells nothing of were looked for" }
+  var fields: [TelemetryField] {
+    [TelemetryField("account", .text(account)), TelemetryField("pages", .integer(Int64(pages)))]
+  }
+}
+
 struct ItemsDelivered: TelemetryEvent {
   let sink: String
   let round: DeliveryRound

@@ -17,23 +17,30 @@ actor Enrichment {
     var failed = 0
     /// Runs that are over and that no link means for certain yet: another account has still to answer.
     var undecided = 0
+    /// Pages of runs that were read to find those of lost tries.
+    var searched = 0
     /// Why the account as a whole could not be used.
     var outage: DbtCloudError?
     /// The last failure of a single run.
     var failure: String?
+    /// Why dbt Cloud does not list its runs.
+    var refusal: String?
 
     static func += (left: inout Outcome, right: Outcome) {
       left.fetched += right.fetched
       left.completed += right.completed
       left.failed += right.failed
       left.undecided += right.undecided
+      left.searched += right.searched
       left.outage = right.outage ?? left.outage
       left.failure = right.failure ?? left.failure
+      left.refusal = right.refusal ?? left.refusal
     }
   }
 
   nonisolated let account: AccountDirectory.Account
   private let client: DbtCloudClient
+  private let search: RunSearch
   private let ledger: Ledger
   private let reader: ArtifactReader
   private let folder: WorkFolder
@@ -43,6 +50,8 @@ actor Enrichment {
 
   /// How often a file that cannot be read is fetched again before the record is kept without it.
   private static let tries = 3
+  /// Pages that a round of the daemon searches at most, before it looks up.
+  private static let pages = 30
 
   /// - Parameter lanes: runs that are fetched side by side.
   init(
@@ -52,8 +61,12 @@ actor Enrichment {
   ) throws {
     account = configuration.directoryEntry
     let pool = HTTPPool(name: "dbt", lanes: lanes, userAgent: "airflow-syncer/\(SyncerVersion.current)")
-    client = DbtCloudClient(
+    let client = DbtCloudClient(
       account: try configuration.account(allowsPlainHTTP: allowsPlainHTTP), send: { try await pool.send($0) })
+    self.client = client
+    search = RunSearch(account: account, ledger: ledger, clock: clock) { filter, after in
+      try await client.runs(filter, after: after, limit: SearchPlan.pageSize)
+    }
     self.ledger = ledger
     self.reader = reader
     self.folder = folder
@@ -61,20 +74,38 @@ actor Enrichment {
     self.clock = clock
   }
 
-  /// Fetches what is due.
-  /// - Parameter everything: also what would be due later.
+  /// Fetches what is due, then looks for the runs of lost tries, and fetches what is due by then after each page.
+  /// - Parameter everything: also what would be due later, and all that is to be looked for.
   func round(everything: Bool = false) async throws -> Outcome {
+    var outcome = try await fetchDue(now: everything ? .max : clock(), hasAnswered: false)
+    while outcome.outage == nil, everything || outcome.searched < Self.pages {
+      let step: RunSearch.Step
+      do { step = try await search.step() } catch let error as DbtCloudError {
+        outcome.failed += 1
+        outcome.outage = error
+        break
+      }
+      if step != .idle { outcome.searched += 1 }
+      if case .refused(let reason) = step { outcome.refusal = reason }
+      let fetched = try await fetchDue(now: clock(), hasAnswered: outcome.fetched + outcome.searched > 0)
+      outcome += fetched
+      if step == .idle, fetched.fetched == 0 { break }
+    }
+    failures = outcome.outage == nil ? 0 : failures + 1
+    try await noteAccount(outcome)
+    return outcome
+  }
+
+  private func fetchDue(now: Int64, hasAnswered: Bool) async throws -> Outcome {
     var outcome = Outcome()
     var last: Int64 = 0
     while outcome.outage == nil {
       try Task.checkCancellation()
-      let due = try await ledger.dueDbtRuns(of: account.name, now: everything ? .max : clock(), after: last, limit: 64)
+      let due = try await ledger.dueDbtRuns(of: account.name, now: now, after: last, limit: 64)
       guard let highest = due.last?.id else { break }
       last = highest
-      outcome += try await fetch(due, hasAnswered: outcome.fetched > 0)
+      outcome += try await fetch(due, hasAnswered: hasAnswered || outcome.fetched > 0)
     }
-    failures = outcome.outage == nil ? 0 : failures + 1
-    try await noteAccount(outcome)
     return outcome
   }
 

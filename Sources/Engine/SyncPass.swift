@@ -42,6 +42,8 @@ public struct SyncPass: Sendable {
     public var changedRuns = 0
     public var newLinks = 0
     public var dbtRunsFetched = 0
+    /// Pages of runs that were read to find those of lost tries.
+    public var dbtPagesSearched = 0
     public var delivered = 0
     public var parked = 0
     public var pending = 0
@@ -70,10 +72,10 @@ public struct SyncPass: Sendable {
       // What one account was asked for in vain may settle what another has answered, now or in an earlier pass: a second
       // round fetches that.
       for round in 1...2 {
-        let before = outcome.dbtRunsFetched
+        let before = outcome.dbtRunsFetched + outcome.dbtPagesSearched
         var failures: [String] = []
         for enrichment in workshop.enrichments { failures += try await fetch(enrichment, request, into: &outcome) }
-        let isSettled = workshop.enrichments.count < 2 || outcome.dbtRunsFetched == before
+        let isSettled = workshop.enrichments.count < 2 || outcome.dbtRunsFetched + outcome.dbtPagesSearched == before
         if round == 2 || isSettled {
           outcome.failures += failures
           break
@@ -144,6 +146,9 @@ public struct SyncPass: Sendable {
     for attempt in 1...Self.tries {
       last = try await enrichment.round(everything: true)
       outcome.dbtRunsFetched += last.fetched
+      outcome.dbtPagesSearched += last.searched
+      // It is not tried again in this pass.
+      if let refusal = last.refusal { outcome.failures.append(refusal) }
       request.progress(.fetching(account: name, fetched: outcome.dbtRunsFetched))
       guard last.failed > 0, attempt < Self.tries else { break }
       if let outage = last.outage {

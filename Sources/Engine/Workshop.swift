@@ -34,6 +34,7 @@ struct Workshop: Sendable {
   /// - Throws: `LedgerError`
   func open(mode: String) async throws {
     try await ledger.open()
+    await ledger.register(lineageRunID: configuration.lineageRunID)
     try await ledger.register(accounts: AccountDirectory(accounts: configuration.dbtCloud.map(\.directoryEntry)))
     try await ledger.register(sinks: configuration.sinks.map(\.registration))
     try await ledger.noteStart(mode: mode, version: SyncerVersion.current)

@@ -30,7 +30,7 @@ public enum Confidence: String, Hashable, Sendable, CaseIterable, Comparable {
 
 /// One piece of evidence and where it was found.
 public struct Evidence: Hashable, Sendable {
-  /// Where it was found, e.g. `xcom_job_run_url`, `rendered_run_id`, `cause_json`.
+  /// Where it was found, e.g. `xcom_job_run_url`, `rendered_run_id`, `cause_run_id`; docs/CORRELATION.md lists them.
   public var kind: String
   /// What was found there, as text.
   public var value: String
@@ -61,11 +61,13 @@ public struct DbtRunReference: Hashable, Sendable {
 /// What correlation proposes for one attempt, from evidence in Airflow's database alone.
 public struct LinkProposal: Hashable, Sendable {
   public var attempt: AttemptKey
-  /// nil when the evidence names no run (an object-storage reference, garbage): then ``unresolved`` says why.
+  /// nil when no evidence names a run: ``unresolved`` says why (an object-storage reference, garbage), or it is a candidate
+  /// because Airflow has deleted what the attempt wrote. Either way dbt Cloud is searched.
   public var target: DbtRunReference?
   public var relation: Relation
   public var confidence: Confidence
-  /// A number or answer of a generic task: no link until dbt Cloud knows such a run, created while the attempt ran.
+  /// A number or answer of a generic task: no link until dbt Cloud knows such a run, created while the attempt ran. Or an
+  /// attempt without any evidence: no link until dbt Cloud lists a run that fits.
   public var isCandidate: Bool
   public var evidence: [Evidence]
   /// Why no dbt run could be named.
@@ -91,6 +93,8 @@ public struct RunLink: Hashable, Sendable {
   /// The dbt run; nil for an ambiguous link or one whose evidence names no run.
   public var key: DbtRunKey?
   public var relation: Relation
+  /// Of a run that was `retried`: the run that it resumed.
+  public var retriedRun: DbtRunKey?
   public var confidence: Confidence
   /// Why the dbt run is not in the record (account not configured, 404, token refused); nil when it is.
   public var unresolved: String?
@@ -99,11 +103,12 @@ public struct RunLink: Hashable, Sendable {
   public var candidates: [DbtRunKey]
 
   public init(
-    key: DbtRunKey?, relation: Relation, confidence: Confidence, unresolved: String? = nil, evidence: [Evidence],
-    candidates: [DbtRunKey] = []
+    key: DbtRunKey?, relation: Relation, retriedRun: DbtRunKey? = nil, confidence: Confidence,
+    unresolved: String? = nil, evidence: [Evidence], candidates: [DbtRunKey] = []
   ) {
     self.key = key
     self.relation = relation
+    self.retriedRun = retriedRun
     self.confidence = confidence
     self.unresolved = unresolved
     self.evidence = evidence

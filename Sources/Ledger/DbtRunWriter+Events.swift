@@ -10,13 +10,14 @@ extension DbtRunWriter {
   }
 
   /// The attempt under which a dbt run appears in events: the first that triggered it. Runs that attempts only reused,
-  /// waited for or read from have none.
+  /// waited for or read from have none, nor have those that are only guessed to be an attempt's: a parent cannot be
+  /// taken back.
   private func parent(of id: Int64) throws -> Parent? {
     try database.prepare(
       """
       SELECT l.dag_run, l.task_id, l.map_index, l.try_number, r.is_history
       FROM link l JOIN dag_run r ON r.id = l.dag_run LEFT JOIN attempt a USING (dag_run, task_id, map_index, try_number)
-      WHERE l.dbt_run = ? AND l.relation IN ('triggered', 'retried') AND l.confidence <> 'ambiguous'
+      WHERE l.dbt_run = ? AND l.relation IN ('triggered', 'retried') AND l.confidence IN ('exact', 'strong')
       ORDER BY a.start_date IS NULL, a.start_date, r.source_id, l.task_id, l.map_index, l.try_number LIMIT 1
       """
     ).binding { $0(id) }.firstRow { row in
@@ -29,7 +30,9 @@ extension DbtRunWriter {
   func events(for run: DbtRun, id: Int64, sinks: [SinkRegistration], now: Int64) throws {
     let row = try database.prepare(
       """
-      SELECT parent_dag_run, (SELECT is_history FROM dag_run r WHERE r.id = parent_dag_run), \(Told.columns)
+      SELECT parent_dag_run, coalesce((SELECT is_history FROM dag_run r WHERE r.id = parent_dag_run),
+          (SELECT min(r.is_history) FROM link l JOIN dag_run r ON r.id = l.dag_run WHERE l.dbt_run = dbt_run.id)),
+        \(Told.columns)
       FROM dbt_run WHERE id = ?
       """
     ).binding { $0(id) }.firstRow { row in

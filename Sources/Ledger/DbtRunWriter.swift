@@ -1,3 +1,4 @@
+import Correlation
 import ExecutionModel
 import SQLite
 
@@ -28,6 +29,60 @@ struct DbtRunWriter {
       $0(target.unresolved)
     }.run()
     return database.lastInsertedRow
+  }
+
+  /// Keeps a run that dbt Cloud listed unless more is known of it already: its steps are asked for once a link means it.
+  func keepListed(_ run: DbtRun, of account: AccountDirectory.Account) throws {
+    guard let runID = run.runID else { return }
+    let target = AccountDirectory.Target(key: run.key, account: account, unresolved: nil)
+    let id = try want(target, runID: runID, isNamed: false)
+    let isKnown = try database.prepare("SELECT fetch_state = 'known' FROM dbt_run WHERE id = ?").binding { $0(id) }
+      .firstRow { $0.bool(0) }
+    guard isKnown == false else { return }
+    _ = try keepHead(run, id: id, nextFetchAt: 0)
+    _ = try settleLinks(of: id)
+    try bumpRecords(of: id)
+  }
+
+  /// What was learned of a run may tell more about the tries beside the one that it belongs to: which job they start, and
+  /// which run they may have resumed.
+  func judgeTriesBeside(_ id: Int64, now: Int64) throws {
+    try database.prepare(
+      """
+      UPDATE lost_try SET judge_at = ?2 WHERE link IN (SELECT o.id FROM link l JOIN link o ON o.dag_run = l.dag_run
+        AND o.task_id = l.task_id AND o.map_index = l.map_index AND o.run_id = 0 WHERE l.dbt_run = ?1 AND l.run_id > 0)
+      """
+    ).binding {
+      $0(id)
+      $0(now)
+    }.run()
+  }
+
+  /// A cause that holds the very attempt's id is one more piece of evidence for the links that name the run. Returns
+  /// whether it is news.
+  func noteCauseRunID(of run: DbtRun, id: Int64, lineageRunID: Ledger.LineageRunID) throws -> Bool {
+    guard let runID = run.cause.flatMap({ CauseParent($0) })?.runID else { return false }
+    let links = try database.prepare(
+      """
+      SELECT l.id, l.task_id, l.map_index, l.try_number, i.name, r.dag_id, r.run_id, r.source_id, r.logical_date, r.run_after
+      FROM link l JOIN dag_run r ON r.id = l.dag_run JOIN airflow_instance i ON i.id = r.instance
+      WHERE l.dbt_run = ? AND l.run_id > 0 AND l.is_candidate = 0 AND l.relation IN ('triggered', 'retried')
+      """
+    ).binding { $0(id) }.rows { row -> (link: Int64, attempt: AttemptKey, run: DagRun) in
+      var columns = SQLiteColumns(row)
+      let (link, attempt) = (columns.integer(), AttemptRow.readKey(&columns))
+      let key = DagRunKey(instance: columns.text(), dagID: columns.text(), runID: columns.text())
+      var run = DagRun(key: key, sourceID: columns.integer())
+      run.logicalDate = columns.optionalInstant()
+      run.runAfter = columns.optionalInstant()
+      return (link, attempt, run)
+    }
+    var isNews = false
+    for one in links where lineageRunID(one.run, one.attempt) == runID {
+      let piece = Evidence(kind: "cause_run_id", value: runID)
+      isNews = try EvidenceWriter(database: database).add(piece, to: one.link) || isNews
+    }
+    return isNews
   }
 
   private func askAgain(_ id: Int64) throws {

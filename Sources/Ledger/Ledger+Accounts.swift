@@ -5,10 +5,12 @@ extension Ledger {
   /// Takes over the configured accounts: runs that could not be asked for before are asked for now, and links that may
   /// mean a run of an account that is new are looked at again.
   public func register(accounts: AccountDirectory) throws {
+    let now = now
     try write { database in
       try adoptRuns(by: accounts, in: database)
       try letGo(notIn: accounts, in: database)
       try aimAgain(at: accounts, in: database)
+      try LostTryOpener(database: database, accounts: accounts, now: now).takeOver()
       // A new start is a good moment to try what was refused before, and what no account knew.
       try database.execute(
         """

@@ -56,12 +56,13 @@ extension Ledger {
     }
   }
 
-  /// When the next run of an account is due; nil when none waits.
-  public func nextDbtRunDue(of account: String) throws -> Int64? {
+  /// When an account is next to be asked, for a run or for a list of them; nil when nothing waits.
+  public func nextDbtCallDue(of account: String) throws -> Int64? {
     try read { database in
       try database.prepare(
         """
-        SELECT min(next_fetch_at) FROM dbt_run WHERE account = ? AND \(isWaiting)
+        SELECT min(due) FROM (SELECT min(next_fetch_at) AS due FROM dbt_run WHERE account = ?1 AND \(isWaiting)
+          UNION ALL SELECT min(next_at) FROM search WHERE account = ?1 AND next_at IS NOT NULL)
         """
       ).binding { $0(account) }.firstRow { $0.optionalInteger(0) } ?? nil
     }
@@ -70,12 +71,14 @@ extension Ledger {
   /// Keeps what dbt Cloud answered about a run, without its artifacts, and settles the links that waited for it.
   /// - Returns: whether any attempt is linked to it, so that its artifacts are wanted.
   public func keepHead(_ run: DbtRun, id: Int64, nextFetchAt: Int64) throws -> Bool {
-    let now = now
+    let (now, lineageRunID) = (now, lineageRunID)
     return try write { database in
       let writer = DbtRunWriter(database: database)
       let isChanged = try writer.keepHead(run, id: id, nextFetchAt: nextFetchAt)
       let isLinked = try writer.settleLinks(of: id)
-      if isChanged { try writer.bumpRecords(of: id) }
+      let isConfirmed = try writer.noteCauseRunID(of: run, id: id, lineageRunID: lineageRunID)
+      if isChanged || isConfirmed { try writer.bumpRecords(of: id) }
+      if isChanged { try writer.judgeTriesBeside(id, now: now) }
       if isLinked { try writer.events(for: run, id: id, sinks: sinks, now: now) }
       return isLinked
     }

@@ -154,7 +154,7 @@ extension Ledger {
     var links = LedgerStatus.Links()
     try database.prepare(
       """
-      SELECT l.confidence, l.run_id = 0 OR l.dbt_run IS NULL AND l.confidence <> 'ambiguous' OR d.fetch_state = 'unresolved',
+      SELECT l.confidence, l.dbt_run IS NULL AND l.confidence <> 'ambiguous' OR d.fetch_state = 'unresolved',
         count(*)
       FROM link l LEFT JOIN dbt_run d ON d.id = l.dbt_run WHERE l.made_at >= ? AND l.is_candidate = 0 GROUP BY 1, 2
       """
@@ -175,7 +175,10 @@ extension Ledger {
       try database.prepare(
         """
         SELECT count(*) FROM dag_run r JOIN attempt a ON a.dag_run = r.id
-        WHERE r.start_date >= ? AND a.operator = 'DbtCloudRunJobOperator' AND a.start_date IS NOT NULL AND a.try_number > 0
+        LEFT JOIN link p ON p.dag_run = a.dag_run AND p.task_id = a.task_id AND p.map_index = a.map_index
+          AND p.try_number = a.try_number AND p.run_id = 0
+        WHERE r.start_date >= ? AND (a.operator = 'DbtCloudRunJobOperator' OR p.id IS NOT NULL) AND a.start_date IS NOT NULL
+          AND a.try_number > 0
           AND NOT EXISTS (SELECT 1 FROM link l WHERE l.dag_run = a.dag_run AND l.task_id = a.task_id
             AND l.map_index = a.map_index AND l.try_number = a.try_number AND l.is_candidate = 0)
         """

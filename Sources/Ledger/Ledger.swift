@@ -27,6 +27,8 @@ public actor Ledger {
   var sinks: [SinkRegistration] = []
   /// The dbt Cloud accounts that links are resolved against.
   var accounts = AccountDirectory(accounts: [])
+  /// How an attempt's run is called in OpenLineage.
+  var lineageRunID: LineageRunID = { _, _ in nil }
 
   /// Nothing is opened yet; see ``open()``.
   /// - Parameter clock: microseconds since 1970, for the ledger's own bookkeeping.

@@ -77,7 +77,7 @@ public struct LedgerStatus: Sendable {
     public var inferred = 0
     public var ambiguous = 0
     public var unresolved = 0
-    /// Attempts of the dbt run operator in that time for which no link is known.
+    /// Attempts of tasks that start dbt runs, of DAG runs in that time, for which no link is known.
     public var withoutLink = 0
   }
 

@@ -8,6 +8,8 @@ struct LinkSettler {
   let database: SQLiteDatabase
 
   private struct Link {
+    /// 0 when no evidence names a run: then it is judged as a lost try.
+    var runID: Int64
     var relation: Relation?
     var dbtRun: Int64?
     var start: Instant?
@@ -36,7 +38,7 @@ struct LinkSettler {
       try noteRelations(to: dbtRun)
       return false
     }
-    guard !targets.isEmpty, !targets.contains(where: { $0.state == "wanted" }) else { return false }
+    guard link.runID > 0, !targets.isEmpty, !targets.contains(where: { $0.state == "wanted" }) else { return false }
     let matches = targets.filter { $0.state == "known" && isPossible(link, createdAt: $0.createdAt) }
     switch matches.count {
     case 0: return try noteUnknown(id, of: targets)
@@ -59,15 +61,14 @@ struct LinkSettler {
   private func load(_ id: Int64) throws -> Link? {
     try database.prepare(
       """
-      SELECT l.relation, l.dbt_run, a.start_date, a.end_date
+      SELECT l.run_id, l.relation, l.dbt_run, a.start_date, a.end_date
       FROM link l LEFT JOIN attempt a USING (dag_run, task_id, map_index, try_number) WHERE l.id = ?
       """
     ).binding { $0(id) }.firstRow { row in
       var columns = SQLiteColumns(row)
       return Link(
-        relation: Relation(rawValue: columns.text()), dbtRun: columns.optionalInteger(),
-        start: columns.optionalInstant(),
-        end: columns.optionalInstant())
+        runID: columns.integer(), relation: Relation(rawValue: columns.text()), dbtRun: columns.optionalInteger(),
+        start: columns.optionalInstant(), end: columns.optionalInstant())
     }
   }
 
@@ -95,35 +96,50 @@ struct LinkSettler {
     return database.changes > 0
   }
 
+  private struct Claim {
+    var link: Int64
+    var start: Instant?
+    var relation: Relation?
+    var dagID: String
+    var taskID: String
+  }
+
   /// Of the attempts that name one run as theirs, those that found it under way reused it; the others made it, or
-  /// resumed an earlier run with it.
+  /// resumed an earlier run with it. Guesses give way to them.
   private func noteRelations(to dbtRun: Int64) throws {
     guard
-      let run = try database.prepare("SELECT created_at, retrying_run_id IS NOT NULL FROM dbt_run WHERE id = ?")
+      let run = try database.prepare("SELECT created_at, retrying_run_id IS NOT NULL, cause FROM dbt_run WHERE id = ?")
         .binding({ $0(dbtRun) }).firstRow({
-          (createdAt: $0.optionalInteger(0).map(Instant.init), isRetry: $0.bool(1))
+          (createdAt: $0.optionalInteger(0).map(Instant.init), isRetry: $0.bool(1), cause: $0.optionalText(2))
         })
     else { return }
-    let links = try database.prepare(
+    let claims = try database.prepare(
       """
-      SELECT l.id, a.start_date, l.relation FROM link l JOIN attempt a USING (dag_run, task_id, map_index, try_number)
-      WHERE l.dbt_run = ? AND l.relation IN ('triggered', 'retried') AND l.is_candidate = 0 ORDER BY l.id
+      SELECT l.id, a.start_date, l.relation, r.dag_id, l.task_id FROM link l JOIN dag_run r ON r.id = l.dag_run
+      JOIN attempt a USING (dag_run, task_id, map_index, try_number)
+      WHERE l.dbt_run = ? AND l.relation IN ('triggered', 'retried') AND l.is_candidate = 0
+        AND (l.run_id > 0 OR l.confidence = 'exact') ORDER BY l.id
       """
-    ).binding { $0(dbtRun) }.rows {
-      (id: $0.integer(0), start: $0.optionalInteger(1).map(Instant.init), relation: Relation(rawValue: $0.text(2)))
+    ).binding { $0(dbtRun) }.rows { row in
+      var columns = SQLiteColumns(row)
+      return Claim(
+        link: columns.integer(), start: columns.optionalInstant(), relation: Relation(rawValue: columns.text()),
+        dagID: columns.text(), taskID: columns.text())
     }
-    for (link, isLate) in zip(links, reuses(among: links.map(\.start), createdAt: run.createdAt)) {
+    for (claim, isLate) in zip(claims, reuses(among: claims.map(\.start), createdAt: run.createdAt)) {
       let isReused =
-        isLate || relation(of: .triggered, createdAt: run.createdAt, attemptStart: link.start) == .reused
-      let relation: Relation? = isReused ? .reused : run.isRetry ? .retried : link.relation
-      guard let relation, relation != link.relation else { continue }
+        isLate || relation(of: .triggered, createdAt: run.createdAt, attemptStart: claim.start) == .reused
+        || run.cause.map { AirflowCause.namesAnother($0, dagID: claim.dagID, taskID: claim.taskID) } ?? false
+      let relation: Relation? = isReused ? .reused : run.isRetry ? .retried : claim.relation
+      guard let relation, relation != claim.relation else { continue }
       try database.prepare("UPDATE link SET relation = ? WHERE id = ?").binding {
         $0(relation.rawValue)
-        $0(link.id)
+        $0(claim.link)
       }.run()
       try database.prepare(
         "UPDATE dag_run SET revision = revision + 1 WHERE id = (SELECT dag_run FROM link WHERE id = ?)"
-      ).binding { $0(link.id) }.run()
+      ).binding { $0(claim.link) }.run()
     }
+    try LostTryWriter.giveWay(of: dbtRun, in: database)
   }
 }

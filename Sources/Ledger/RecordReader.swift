@@ -137,7 +137,8 @@ struct RecordReader {
   func links(of id: Int64) throws -> [AttemptKey: [RunLink]] {
     let rows = try database.prepare(
       """
-      SELECT l.id, l.task_id, l.map_index, l.try_number, l.relation, l.confidence, l.unresolved, d.key, d.fetch_state, d.unresolved
+      SELECT l.id, l.task_id, l.map_index, l.try_number, l.relation, l.confidence, l.unresolved, d.key, d.fetch_state, d.unresolved,
+        d.host, d.account_id, d.retrying_run_id
       FROM link l LEFT JOIN dbt_run d ON d.id = l.dbt_run WHERE l.dag_run = ? AND l.is_candidate = 0 ORDER BY l.id
       """
     ).binding { $0(id) }.rows { row -> (id: Int64, attempt: AttemptKey, link: RunLink) in
@@ -154,6 +155,11 @@ struct RecordReader {
       if link.key != nil, state != "known" { link.unresolved = reason ?? "not fetched yet" }
       if link.key == nil, link.unresolved == nil {
         link.unresolved = "not known yet which configured account has this run"
+      }
+      if link.relation == .retried, let host = columns.optionalText(), let account = columns.optionalInteger(),
+        let retried = columns.optionalInteger()
+      {
+        link.retriedRun = .cloud(host: host, accountID: account, runID: retried)
       }
       return (id, attempt, link)
     }

@@ -228,6 +228,7 @@ extension RecordEncoder {
     writer.beginObject()
     writer.member("key", link.key?.description)
     writer.member("relation", link.relation.rawValue)
+    writer.member("retried_run", link.retriedRun?.description)
     writer.member("confidence", link.confidence.rawValue)
     writer.member("unresolved", link.unresolved)
     writer.key("evidence")

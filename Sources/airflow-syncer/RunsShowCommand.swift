@@ -117,7 +117,8 @@ struct RecordScreen {
   private func lines(of link: RunLink, runs: [DbtRunKey: DbtRun]) -> [String] {
     let why =
       link.evidence.first.map { " (\($0.kind.hasPrefix("xcom_") ? String($0.kind.dropFirst(5)) : $0.kind))" } ?? ""
-    let sure = "\(link.relation.rawValue), \(link.confidence.rawValue)\(why)"
+    let resumed = if case .cloud(_, _, let runID)? = link.retriedRun { " \(runID)" } else { "" }
+    let sure = "\(link.relation.rawValue)\(resumed), \(link.confidence.rawValue)\(why)"
     guard let key = link.key, let run = runs[key] else {
       let id = if case .cloud(_, _, let runID)? = link.key { " \(runID)" } else { "" }
       return ["└ dbt\(id)    \(sure)    \(Layout.printable(link.unresolved ?? "not known"))"]

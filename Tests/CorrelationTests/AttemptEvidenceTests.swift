@@ -64,6 +64,8 @@ import Testing
     #expect(found.first?.target == nil)
     #expect(found.first?.unresolved == "XCom job_run_id holds a reference to object storage, which is not followed")
     #expect(found.first?.evidence.map(\.kind) == ["xcom_job_run_id", "xcom_job_run_url"])
+    // Which run it was is not known, so nothing about it is certain; dbt Cloud is searched.
+    #expect(found.first?.confidence == .inferred && found.first?.isCandidate == false)
   }
 
   @Test func whatIsUnreadableIsSilentWhenSomethingElseNamesTheRun() {
@@ -74,8 +76,9 @@ import Testing
   }
 
   @Test func anEmptyOperatorLinkIsNoEvidence() {
-    #expect(links("DbtCloudRunJobOperator", xcom("_link_DbtCloudRunJobOperatorLink", "\"\"")).isEmpty)
-    #expect(links("DbtCloudRunJobOperator").isEmpty)
+    let found = links("DbtCloudRunJobOperator", xcom("_link_DbtCloudRunJobOperatorLink", "\"\""))
+    #expect(found == links("DbtCloudRunJobOperator"))
+    #expect(found.allSatisfy { $0.isCandidate && $0.target == nil && $0.evidence.isEmpty })
   }
 
   @Test(arguments: ["DbtCloudJobRunSensor", "DbtCloudJobRunAsyncSensor", "AcmeDbtSensor"])
@@ -122,7 +125,10 @@ import Testing
 
   @Test func aRenderedRunIDOfAnyOtherOperatorIsNothing() {
     #expect(links("DatabricksRunNowOperator", rendered: [rendered(#"{"run_id": 5}"#)]).isEmpty)
-    #expect(links("DbtCloudRunJobOperator", rendered: [rendered(#"{"run_id": 5, "job_id": 101}"#)]).isEmpty)
+    #expect(
+      links("DbtCloudRunJobOperator", rendered: [rendered(#"{"run_id": 5, "job_id": 101}"#)]).allSatisfy {
+        $0.target == nil
+      })
   }
 
   @Test func theSameNumberFromAnOpaqueOrTooLargeReturnValueIsNothing() {

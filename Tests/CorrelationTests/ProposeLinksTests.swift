@@ -12,7 +12,8 @@ import Testing
     let before = proposeLinks(for: snapshot([xcom("job_run_id", "71", at: 2)]), known: tries)
     #expect(before.map { [$0.attempt.tryNumber, Int($0.target?.runID ?? 0)] } == [[1, 71]])
     let after = proposeLinks(for: snapshot([xcom("job_run_id", "72", at: 61)]), known: tries)
-    #expect(after.map { [$0.attempt.tryNumber, Int($0.target?.runID ?? 0)] } == [[2, 72]])
+    // Of the first try nothing is left.
+    #expect(after.map { [$0.attempt.tryNumber, Int($0.target?.runID ?? 0)] } == [[1, 0], [2, 72]])
   }
 
   @Test func aTryThatNobodySawKeepsItsRunToItself() {
@@ -21,7 +22,7 @@ import Testing
       for (number, start) in hidden {
         snapshot.hiddenTries[AttemptKey(taskID: "t", mapIndex: -1, tryNumber: number)] = at(start)
       }
-      return proposeLinks(for: snapshot, known: tries).map(\.attempt.tryNumber)
+      return proposeLinks(for: snapshot, known: tries).filter { $0.target != nil }.map(\.attempt.tryNumber)
     }
     func tried(_ number: Int, _ start: Double) -> KnownAttempt {
       known(try: number, start: start, operator: "DbtCloudRunJobOperator")
@@ -120,4 +121,80 @@ import Testing
     #expect(found.count == 10_000)
     #expect(found.allSatisfy { $0.target?.runID == Int64($0.attempt.mapIndex + 1) })
   }
+
+  // MARK: Tries that nothing is left of
+
+  private let runOperator = "DbtCloudRunJobOperator"
+
+  /// Those of which a run is to be looked for.
+  private func lost(_ tries: [KnownAttempt], _ snapshot: DagRunSnapshot = snapshot()) -> [AttemptKey] {
+    let proposals = proposeLinks(for: snapshot, known: tries).filter { $0.target == nil }
+    #expect(proposals.allSatisfy { $0.isCandidate && $0.confidence == .inferred && $0.relation == .triggered })
+    return proposals.map(\.attempt)
+  }
+
+  @Test(arguments: [("success", true), ("failed", true), ("up_for_retry", true), ("skipped", true), ("running", false)])
+  func aTryOfTheRunOperatorThatIsOverAndLeftNothingIsLost(_ state: String, _ isLost: Bool) {
+    #expect(lost([known(start: 0, operator: runOperator, state: state)]).count == (isLost ? 1 : 0))
+  }
+
+  @Test(arguments: ["upstream_failed", "removed"]) func whatEndedWithoutRunningStartedNothing(_ state: String) {
+    #expect(lost([known(start: 5, operator: runOperator, state: state)]).isEmpty)
+    #expect(lost([known(start: nil, operator: runOperator, state: "failed")]).isEmpty)
+    #expect(lost([known(try: 0, start: 5, operator: runOperator, state: "skipped")]).isEmpty)
+    // A try that ended without running keeps the start of the one before it.
+    let tries = [
+      known(try: 1, start: 0, operator: runOperator), known(try: 2, start: 0, operator: runOperator, state: "skipped"),
+    ]
+    #expect(lost(tries).map(\.tryNumber) == [1])
+  }
+
+  @Test func aTryThatAnotherHasFollowedIsOverWhateverWasLastSeenOfIt() {
+    let tries = [
+      known(try: 1, start: 0, operator: runOperator, state: "running"),
+      known(try: 2, start: 60, operator: runOperator, state: "running"),
+    ]
+    #expect(lost(tries).map(\.tryNumber) == [1])
+    var cleared = known(start: 0, operator: runOperator, state: "restarting")
+    #expect(lost([cleared]).isEmpty)
+    cleared.isCurrent = false
+    #expect(lost([cleared]).count == 1)
+  }
+
+  @Test func aSubclassIsKnownByAnotherTryOrByItsTemplateFields() {
+    let name = "AcmeDbtOperator"
+    #expect(lost([known(start: 0, operator: name)]).isEmpty)
+    let tries = [known(try: 1, start: 0, operator: name), known(try: 2, start: 60, operator: name)]
+    #expect(lost(tries, snapshot([xcom("job_run_url", Self.url, at: 61)])).map(\.tryNumber) == [1])
+    let mapped = [known(map: 0, start: 0, operator: name), known(map: 1, start: 0, operator: name)]
+    #expect(lost(mapped, snapshot([xcom("job_run_url", Self.url, map: 1)])).map(\.mapIndex) == [0])
+    #expect(lost([known(start: 0, operator: name)], snapshot(rendered: [rendered(Self.fields)])).count == 1)
+    #expect(lost([known(start: 0, operator: name)], snapshot(rendered: [rendered(#"{"run_id": 5}"#)])).isEmpty)
+    #expect(
+      lost([known(start: 0, operator: "DbtCloudJobRunSensor")], snapshot(rendered: [rendered(Self.fields)])) == [])
+  }
+
+  @Test func whatItsTemplateFieldsSayIsKept() {
+    let tries = [known(start: 0, operator: runOperator), known(try: 2, start: 60, operator: runOperator)]
+    let found = proposeLinks(
+      for: snapshot([xcom("job_run_id", "72", at: 61)], rendered: [rendered(Self.fields)]), known: tries)
+    #expect(found.count == 2)
+    #expect(
+      found[0].evidence == [
+        Evidence(kind: "rendered_account_id", value: "1001"), Evidence(kind: "rendered_job_id", value: "101"),
+        Evidence(kind: "rendered_trigger_reason", value: "nightly"),
+      ])
+    #expect(found[1].evidence.map(\.kind) == ["xcom_job_run_id"])
+  }
+
+  @Test func otherOperatorsAreNeverLost() {
+    #expect(lost([known(start: 0, operator: "@task"), known("u", start: 0, operator: nil)]).isEmpty)
+    #expect(lost([known(start: 0, operator: "DbtCloudListJobsOperator")]).isEmpty)
+  }
+
+  private static let url = "\"https://h/deploy/1/projects/2/runs/3/\""
+  private static let fields = """
+    {"dbt_cloud_conn_id": "c", "job_id": "101", "account_id": 1001, "trigger_reason": "nightly", "steps_override": null,
+     "schema_override": null, "additional_run_config": {}}
+    """
 }

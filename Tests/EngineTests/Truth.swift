@@ -28,6 +28,10 @@ struct Truth {
     var reused = 0
     /// Earlier tries that are linked to the run that they started.
     var earlier = 0
+    /// Tries that are linked by inference to the run that they started.
+    var inferred = 0
+    /// Tries whose run is one of several that a link names and picks none of.
+    var ambiguous = 0
     /// Links to a run that the try did not start, or that it did not find, or was not sure about.
     var wrong: [String] = []
     /// Reasons of links without a run.
@@ -81,14 +85,22 @@ struct Truth {
     let relation = try #require(link["relation"]?.stringValue)
     let confidence = try #require(link["confidence"]?.stringValue)
     guard let key = link["key"]?.stringValue else {
+      if confidence == "ambiguous" {
+        let candidates = Set((link["candidates"]?.arrayValue ?? []).compactMap { $0.stringValue.flatMap(Self.run) })
+        if candidates.isDisjoint(with: started[one] ?? []) {
+          verdict.wrong.append("\(one) ambiguous without its run: \(link.rawJSON.text)")
+        } else {
+          verdict.ambiguous += 1
+        }
+        return
+      }
       verdict.unresolved.append("\(one): \(link["unresolved"]?.stringValue ?? "no reason")")
       return
     }
-    let parts = key.split(separator: "/")
-    let run = DbtRun(
-      account: parts.dropLast().last.flatMap { Int64($0) } ?? 0, id: parts.last.flatMap { Int64($0) } ?? 0)
     let said = "\(one) \(relation) \(confidence) \(key)"
-    guard starters[run] != nil, fetched.contains(key) else { return verdict.wrong.append(said) }
+    guard let run = Self.run(key), starters[run] != nil, fetched.contains(key) else {
+      return verdict.wrong.append(said)
+    }
     switch relation {
     case "triggered", "retried":
       guard started[one]?.contains(run) == true else { return verdict.wrong.append(said) }
@@ -96,6 +108,7 @@ struct Truth {
       case (true, "exact"): verdict.exact += 1
       case (true, "strong"): verdict.strong += 1
       case (false, "exact"), (false, "strong"): verdict.earlier += 1
+      case (_, "inferred"): verdict.inferred += 1
       default: verdict.wrong.append(said)
       }
     case "reused":
@@ -108,5 +121,13 @@ struct Truth {
       if started[one] != nil { verdict.wrong.append(said) }
     default: verdict.wrong.append(said)
     }
+  }
+
+  private static func run(_ key: String) -> DbtRun? {
+    let parts = key.split(separator: "/")
+    guard let account = parts.dropLast().last.flatMap({ Int64($0) }), let id = parts.last.flatMap({ Int64($0) }) else {
+      return nil
+    }
+    return DbtRun(account: account, id: id)
   }
 }

@@ -81,7 +81,7 @@ struct LedgerDbtRunsTests {
     #expect(try await bench.revision() == revision + 1)
     try await bench.ledger.noteFailure(due.id, reason: "token refused", nextFetchAt: 9)
     #expect(try await bench.revision() == revision + 1)
-    #expect(try await bench.ledger.nextDbtRunDue(of: "one") == 9)
+    #expect(try await bench.ledger.nextDbtCallDue(of: "one") == 9)
     #expect(try await bench.ledger.dueDbtRuns(of: "one", now: 8, limit: 9).isEmpty)
     #expect(try await bench.ledger.dueDbtRuns(of: "one", now: 9, limit: 9).count == 1)
     try await bench.answer(dbtRun(71))
@@ -109,6 +109,6 @@ struct LedgerDbtRunsTests {
     done.statusCode = 10
     try await bench.answer(done)
     #expect(try await bench.ledger.dbtRunsUnderWay(of: "one") == 0)
-    #expect(try await bench.ledger.nextDbtRunDue(of: "one") == nil)
+    #expect(try await bench.ledger.nextDbtCallDue(of: "one") == nil)
   }
 }

@@ -79,7 +79,9 @@ struct MirrorTests {
     "Ledger": [
       "AirflowRows": "LedgerRecordsTests", "CaptureBatch": "CaptureWriterTests", "DbtRows": "LedgerRecordsTests",
       "DbtRunWriter": "LedgerDbtRunsTests", "Ledger+Capture": "CaptureWriterTests", "LinkAim": "LinkSettlerTests",
-      "OutboxItem": "LedgerOutboxTests", "RecordReader": "LedgerRecordsTests", "SinkRegistration": "LedgerOutboxTests",
+      "LostTryOpener": "LedgerLostTriesTests", "LostTryReader": "LedgerLostTriesTests",
+      "LostTryWriter": "LedgerLostTriesTests", "OutboxItem": "LedgerOutboxTests", "RecordReader": "LedgerRecordsTests",
+      "SinkRegistration": "LedgerOutboxTests",
     ],
     "Sinks": ["FileSinkError": "FileAppenderTests", "Sink": "a protocol"],
     "Telemetry": ["Metric": "TelemetryTests", "TelemetryEvent": "TelemetryTests"],
