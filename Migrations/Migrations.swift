@@ -12,7 +12,8 @@ public struct Migration: Sendable {
 public enum Migrations {
   /// For the embedded ledger (SQLite).
   public static let sqlite: [Migration] = [
-    Migration(version: 1, name: "sqlite_0001_ledger", sql: text(PackageResources.sqlite_0001_ledger_sql))
+    Migration(version: 1, name: "sqlite_0001_ledger", sql: text(PackageResources.sqlite_0001_ledger_sql)),
+    Migration(version: 3, name: "sqlite_0003_outbox", sql: text(PackageResources.sqlite_0003_outbox_sql)),
   ]
 
   private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
