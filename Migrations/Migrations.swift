@@ -14,6 +14,7 @@ public enum Migrations {
   public static let sqlite: [Migration] = [
     Migration(version: 1, name: "sqlite_0001_ledger", sql: text(PackageResources.sqlite_0001_ledger_sql)),
     Migration(version: 2, name: "sqlite_0002_sweep", sql: text(PackageResources.sqlite_0002_sweep_sql)),
+    Migration(version: 3, name: "sqlite_0003_outbox", sql: text(PackageResources.sqlite_0003_outbox_sql)),
     Migration(version: 4, name: "sqlite_0004_searches", sql: text(PackageResources.sqlite_0004_searches_sql)),
   ]
 

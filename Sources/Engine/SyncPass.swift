@@ -166,11 +166,14 @@ public struct SyncPass: Sendable {
 
   private func deliver(_ sink: any Sink, _ request: Request, into outcome: inout Outcome) async throws {
     var failures = 0
+    // Counted once: where much waits, counting takes longer than a round.
+    var pending = try await workshop.ledger.pendingCount(ofSink: sink.name)
     while true {
       try Task.checkCancellation()
       let round = try await sink.deliver()
       outcome.delivered += round.delivered
       outcome.parked += round.parked
+      pending -= round.delivered + round.parked
       if let outage = round.outage {
         failures += 1
         let wait = Double(outage.retryAt - wallClockMicroseconds()) / 1e6
@@ -184,17 +187,15 @@ public struct SyncPass: Sendable {
       }
       if round.wasIdle {
         let progress = try await workshop.ledger.progress(ofSink: sink.name)
-        guard let next = try await workshop.ledger.nextRetry(ofSink: progress.id), progress.pending > 0 else { break }
+        guard let next = try await workshop.ledger.nextRetry(ofSink: progress.id) else { break }
         let wait = Double(next - wallClockMicroseconds()) / 1e6
         guard wait < 10 else { break }
         try await Task.sleep(for: .seconds(max(0.05, wait)))
         continue
       }
       failures = 0
-      let progress = try await workshop.ledger.progress(ofSink: sink.name)
-      request.progress(.delivering(sink: sink.name, delivered: outcome.delivered, pending: progress.pending))
+      request.progress(.delivering(sink: sink.name, delivered: outcome.delivered, pending: max(0, pending)))
     }
-    let left = try await workshop.ledger.progress(ofSink: sink.name).pending
-    outcome.pending += left
+    outcome.pending += try await workshop.ledger.pendingCount(ofSink: sink.name)
   }
 }

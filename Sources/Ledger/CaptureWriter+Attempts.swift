@@ -21,6 +21,30 @@ extension CaptureWriter {
     return known
   }
 
+  /// Keeps the attempts of a run that is new, and tells what is due of them unless there is no `outbox`. Returns how many
+  /// events that are.
+  mutating func keepNewAttempts(
+    _ snapshot: DagRunSnapshot, of dagRun: Int64, isWithheld: Bool, outbox: OutboxWriter?
+  ) throws -> Int {
+    var events = 0
+    for attempt in snapshot.attempts {
+      var told = Told()
+      if !isWithheld {
+        let due = LineageRules.due(for: attempt)
+        if let outbox {
+          for event in due.events(about: .attempt(snapshot.run.key, attempt.key)) {
+            try outbox.event(event, about: .attempt(attempt.key))
+          }
+        }
+        told.note(due)
+        events += due.count
+      }
+      try write(attempt, told, of: dagRun)
+    }
+    outcome.changedAttempts += snapshot.attempts.count
+    return events
+  }
+
   /// Keeps the attempts of one snapshot and tells what is due of them. Returns how many are new or changed.
   mutating func keepAttempts(
     _ snapshot: DagRunSnapshot, known: [AttemptKey: KnownAttempt], of dagRun: Int64, isWithheld: Bool,
@@ -31,10 +55,13 @@ extension CaptureWriter {
     var current: Set<AttemptKey> = []
     func keep(_ attempt: TaskAttempt, _ before: KnownAttempt?) throws {
       var told = before?.told ?? Told()
-      let events =
-        isWithheld ? [] : LineageRules.events(for: attempt, of: snapshot.run.key, told: told.transitions)
-      for event in events { try outbox.event(event, about: .attempt(attempt.key)) }
-      told.note(events)
+      if !isWithheld {
+        let due = LineageRules.due(for: attempt, hasStarted: told.start != nil, hasEnded: told.transition != nil)
+        for event in due.events(about: .attempt(snapshot.run.key, attempt.key)) {
+          try outbox.event(event, about: .attempt(attempt.key))
+        }
+        told.note(due)
+      }
       guard before.map({ $0.attempt != attempt || $0.told != told }) ?? true else { return }
       try write(attempt, told, of: dagRun)
       changes += 1
@@ -70,17 +97,18 @@ extension CaptureWriter {
   }
 
   private func write(_ attempt: TaskAttempt, _ told: Told, of dagRun: Int64) throws {
-    try database.prepare(
-      """
-      INSERT OR REPLACE INTO attempt (dag_run, \(AttemptRow.columns), \(Told.columns))
-      VALUES (?, \(placeholders(AttemptRow.count + Told.count)))
-      """
-    ).binding {
+    try database.prepare(Self.insertAttempt).binding {
       $0(dagRun)
       AttemptRow.bind(attempt, to: &$0)
       told.bind(to: &$0)
     }.run()
   }
+
+  private static let insertAttempt = SQL(
+    """
+    INSERT OR REPLACE INTO attempt (dag_run, \(AttemptRow.columns), \(Told.columns))
+    VALUES (?, \(placeholders(AttemptRow.count + Told.count)))
+    """)
 
   /// The task instance that an attempt is a try of.
   private static func instance(of key: AttemptKey) -> AttemptKey {

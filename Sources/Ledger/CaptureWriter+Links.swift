@@ -4,9 +4,16 @@ import SQLite
 extension CaptureWriter {
   /// Keeps what the evidence of one run proposes. Evidence only ever grows: an XCom that Airflow has deleted since was
   /// still there once. Returns how many links are new or know more.
-  mutating func keepLinks(_ proposals: [LinkProposal], of dagRun: Int64) throws -> Int {
+  /// - Parameter isNew: the run is new to the ledger, and so has no links yet.
+  mutating func keepLinks(_ proposals: [LinkProposal], of dagRun: Int64, isNew: Bool = false) throws -> Int {
     var changes = 0
+    var linked: Set<AttemptKey> = []
     for proposal in proposals {
+      if isNew, linked.insert(proposal.attempt).inserted {
+        try keepNew(proposal, of: dagRun)
+        changes += 1
+        continue
+      }
       if proposal.target == nil, try hasLink(proposal.attempt, of: dagRun, named: true) { continue }
       if let target = proposal.target {
         if proposal.isCandidate,
@@ -69,9 +76,7 @@ extension CaptureWriter {
   /// Returns 1 when the link is new or knows more.
   private func keep(_ proposal: LinkProposal, of dagRun: Int64) throws -> Int {
     guard let known = try knownLink(like: proposal, of: dagRun) else {
-      let id = try insert(proposal, of: dagRun)
-      _ = try addEvidence(proposal.evidence, to: id)
-      if let target = proposal.target { try aim(id, at: target, isCandidate: proposal.isCandidate) }
+      try keepNew(proposal, of: dagRun)
       return 1
     }
     let hasNewEvidence = try addEvidence(proposal.evidence, to: known.id)
@@ -104,6 +109,21 @@ extension CaptureWriter {
     return 1
   }
 
+  private func keepNew(_ proposal: LinkProposal, of dagRun: Int64) throws {
+    let id = try insert(proposal, of: dagRun)
+    for (index, piece) in proposal.evidence.enumerated() where !proposal.evidence.prefix(index).contains(piece) {
+      try database.prepare(Self.insertEvidence).binding {
+        $0(id)
+        $0(index + 1)
+        $0(piece.kind)
+        $0(piece.value)
+      }.run()
+    }
+    if let target = proposal.target { try aim(id, at: target, isCandidate: proposal.isCandidate) }
+  }
+
+  private static let insertEvidence = SQL("INSERT INTO evidence (link, position, kind, value) VALUES (?, ?, ?, ?)")
+
   private func aim(_ link: Int64, at target: DbtRunReference, isCandidate: Bool) throws {
     try LinkAim(database: database, accounts: accounts).aim(link, at: target, isCandidate: isCandidate)
   }
@@ -125,13 +145,14 @@ extension CaptureWriter {
     }
   }
 
+  private static let insertLink = SQL(
+    """
+    INSERT INTO link (dag_run, task_id, map_index, try_number, run_id, host, account_id, relation, confidence,
+      is_candidate, unresolved, made_at) VALUES (\(placeholders(12)))
+    """)
+
   private func insert(_ proposal: LinkProposal, of dagRun: Int64) throws -> Int64 {
-    try database.prepare(
-      """
-      INSERT INTO link (dag_run, task_id, map_index, try_number, run_id, host, account_id, relation, confidence,
-        is_candidate, unresolved, made_at) VALUES (\(placeholders(12)))
-      """
-    ).binding {
+    try database.prepare(Self.insertLink).binding {
       $0(dagRun)
       AttemptRow.bind(proposal.attempt, to: &$0)
       $0(proposal.target?.runID ?? 0)

@@ -53,51 +53,72 @@ struct CaptureWriter {
       try remove(other.id, kind: .deleted)
       known = nil
     }
+    guard let known else { return try keepNew(snapshot, proposing: propose) }
     var outbox = OutboxWriter(
-      database: database, sinks: sinks, now: now, isHistory: isHistory && (known?.isHistory ?? true) && !run.isOpen)
-    var told = known?.told ?? Told()
-    let isWithheld = try known?.isWithheld ?? sharesRunIDs(run)
-    let isChanged = known.map { $0.run != run || $0.removed != nil } ?? true
-    let id: Int64
-    if let known {
-      id = known.id
-      outbox.dagRun = id
+      database: database, sinks: sinks, now: now, isHistory: isHistory && known.isHistory && !run.isOpen)
+    let id = known.id
+    outbox.dagRun = id
+    var told = known.told
+    let isChanged = known.run != run || known.removed != nil
+    if isChanged {
+      // What waits is told as it was.
+      for sink in sinks { try WaitingHistory(database: database, sink: sink).unfold(id) }
       if isCleared(known.run, run) { told = try keepClear(of: known, by: run, outbox: outbox) }
-      if isChanged { try update(id, run) }
-    } else {
-      id = try insert(run, isWithheld: isWithheld)
-      outbox.dagRun = id
-      outcome.newRuns += 1
+      try update(id, run)
     }
 
-    let due = isWithheld ? [] : LineageRules.events(for: run, told: told.transitions)
+    let due = known.isWithheld ? [] : LineageRules.events(for: run, told: told.transitions)
     // START before those of the attempts, the end after theirs.
     for event in due where !event.transition.isTerminal { try outbox.event(event, about: .dagRun) }
-    let attempts = known == nil ? [:] : try knownAttempts(of: id)
-    let changes = try keepAttempts(snapshot, known: attempts, of: id, isWithheld: isWithheld, outbox: outbox)
+    let attempts = try knownAttempts(of: id)
+    let changes = try keepAttempts(
+      snapshot, known: attempts, of: id, isWithheld: known.isWithheld, outbox: outbox)
     let links = try keepLinks(propose(snapshot, attempts.values.map(\.attempt)), of: id)
     for event in due where event.transition.isTerminal { try outbox.event(event, about: .dagRun) }
     told.note(due)
-    if told != known?.told ?? Told() { try keep(told, of: id) }
-    if known != nil, isChanged || changes > 0 || links > 0 {
+    if told != known.told { try keep(told, of: id) }
+    if isChanged || changes > 0 || links > 0 {
       outcome.changedRuns += 1
       try database.prepare("UPDATE dag_run SET revision = revision + 1 WHERE id = ?").binding { $0(id) }.run()
     }
-    let becameTerminal = known.map { $0.run.state != run.state || $0.run.endDate != run.endDate } ?? true
+    let becameTerminal = known.run.state != run.state || known.run.endDate != run.endDate
     if becameTerminal, LineageRules.terminal(forDagRunState: run.state) != nil { try outbox.record() }
+  }
+
+  /// A run that the ledger does not know. What there is to tell of history waits, as one row for each sink; of other runs
+  /// it goes to the outbox at once.
+  private mutating func keepNew(_ snapshot: DagRunSnapshot, proposing propose: Ledger.Proposer) throws {
+    let run = snapshot.run
+    let isHistory = isHistory && !run.isOpen
+    let isWithheld = try sharesRunIDs(run)
+    let due = isWithheld ? [] : LineageRules.events(for: run)
+    var told = Told()
+    told.note(due)
+    let id = try insert(run, told, isWithheld: isWithheld)
+    outcome.newRuns += 1
+    var outbox = OutboxWriter(database: database, sinks: sinks, now: now, isHistory: isHistory)
+    outbox.dagRun = id
+    if isHistory {
+      let events = try keepNewAttempts(snapshot, of: id, isWithheld: isWithheld, outbox: nil)
+      _ = try keepLinks(propose(snapshot, []), of: id, isNew: true)
+      let count = WaitingHistory.Count(dagRuns: due.count, attempts: events)
+      for sink in sinks where sink.history {
+        try WaitingHistory(database: database, sink: sink).add(count, of: id, now: now)
+      }
+    } else {
+      for event in due where !event.transition.isTerminal { try outbox.event(event, about: .dagRun) }
+      _ = try keepNewAttempts(snapshot, of: id, isWithheld: isWithheld, outbox: outbox)
+      _ = try keepLinks(propose(snapshot, []), of: id, isNew: true)
+      for event in due where event.transition.isTerminal { try outbox.event(event, about: .dagRun) }
+    }
+    if LineageRules.terminal(forDagRunState: run.state) != nil { try outbox.record() }
   }
 
   // MARK: Rows of DAG runs
 
   /// The row of this very run, removed or not; else that of another run by the same name that is not removed.
   private func knownRun(like run: DagRun) throws -> KnownRun? {
-    try database.prepare(
-      """
-      SELECT id, is_history, is_withheld, removed, \(Told.columns), \(DagRunRow.columns) FROM dag_run
-      WHERE instance = ?1 AND dag_id = ?2 AND run_id = ?3 AND (removed IS NULL OR source_id = ?4)
-      ORDER BY source_id = ?4 DESC LIMIT 1
-      """
-    ).binding {
+    try database.prepare(Self.selectRun).binding {
       $0(instance)
       $0(run.key.dagID)
       $0(run.key.runID)
@@ -115,37 +136,47 @@ struct CaptureWriter {
     }
   }
 
+  private static let selectRun = SQL(
+    """
+    SELECT id, is_history, is_withheld, removed, \(Told.columns), \(DagRunRow.columns) FROM dag_run
+    WHERE instance = ?1 AND dag_id = ?2 AND run_id = ?3 AND (removed IS NULL OR source_id = ?4)
+    ORDER BY source_id = ?4 DESC LIMIT 1
+    """)
+
   /// Whether an earlier run has the run ids that the provider would derive for this one: a deleted run of the same
   /// logical date, or one without a logical date that was due at the same time.
   private func sharesRunIDs(_ run: DagRun) throws -> Bool {
     guard let moment = run.logicalDate ?? run.runAfter else { return false }
-    return try database.prepare(
-      "SELECT 1 FROM dag_run WHERE instance = ? AND dag_id = ? AND coalesce(logical_date, run_after) = ? LIMIT 1"
-    ).binding {
+    return try database.prepare(Self.selectTwin).binding {
       $0(instance)
       $0(run.key.dagID)
       $0(moment)
     }.firstRow { _ in true } ?? false
   }
 
+  private static let selectTwin = SQL(
+    "SELECT 1 FROM dag_run WHERE instance = ? AND dag_id = ? AND coalesce(logical_date, run_after) = ? LIMIT 1")
+
   /// The revision goes on from a deleted run of the same name, because records are told apart by key and revision.
-  private func insert(_ run: DagRun, isWithheld: Bool) throws -> Int64 {
-    try database.prepare(
-      """
-      INSERT INTO dag_run (instance, dag_id, run_id, is_history, is_withheld, \(DagRunRow.columns), revision)
-      VALUES (?1, ?2, ?3, ?4, ?5, \(placeholders(DagRunRow.count)),
-        coalesce((SELECT max(revision) FROM dag_run WHERE instance = ?1 AND dag_id = ?2 AND run_id = ?3), 0) + 1)
-      """
-    ).binding {
+  private func insert(_ run: DagRun, _ told: Told, isWithheld: Bool) throws -> Int64 {
+    try database.prepare(Self.insertRun).binding {
       $0(instance)
       $0(run.key.dagID)
       $0(run.key.runID)
       $0(isHistory && !run.isOpen)
       $0(isWithheld)
+      told.bind(to: &$0)
       DagRunRow.bind(run, to: &$0)
     }.run()
     return database.lastInsertedRow
   }
+
+  private static let insertRun = SQL(
+    """
+    INSERT INTO dag_run (instance, dag_id, run_id, is_history, is_withheld, \(Told.columns), \(DagRunRow.columns), revision)
+    VALUES (?1, ?2, ?3, ?4, ?5, \(placeholders(Told.count + DagRunRow.count)),
+      coalesce((SELECT max(revision) FROM dag_run WHERE instance = ?1 AND dag_id = ?2 AND run_id = ?3), 0) + 1)
+    """)
 
   private func update(_ id: Int64, _ run: DagRun) throws {
     try database.prepare(

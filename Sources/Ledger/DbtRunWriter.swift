@@ -9,18 +9,18 @@ struct DbtRunWriter {
   /// The row of a target, made when it is new. One that a mere number named and no account knew is asked for again
   /// when better evidence names it.
   func want(_ target: AccountDirectory.Target, runID: Int64, isNamed: Bool) throws -> Int64 {
-    let key = target.key.description
-    if let id = try database.prepare("SELECT id FROM dbt_run WHERE key = ?").binding({ $0(key) }).firstRow({
-      $0.integer(0)
-    }) {
-      if isNamed { try askAgain(id) }
-      return id
-    }
-    guard case .cloud(let host, let accountID, _) = target.key else { return 0 }
-    try database.prepare(
-      "INSERT INTO dbt_run (key, account, host, account_id, run_id, fetch_state, unresolved) VALUES (\(placeholders(7)))"
-    ).binding {
-      $0(key)
+    if let made = try make(target, runID: runID) { return made }
+    let id =
+      try database.prepare(Self.selectByKey).binding { $0(target.key.description) }.firstRow { $0.integer(0) } ?? 0
+    if isNamed { try askAgain(id) }
+    return id
+  }
+
+  /// The row of a target that is new; nil when there is one already.
+  func make(_ target: AccountDirectory.Target, runID: Int64) throws -> Int64? {
+    guard case .cloud(let host, let accountID, _) = target.key else { return nil }
+    try database.prepare(Self.insertWanted).binding {
+      $0(target.key.description)
       $0(target.account?.name)
       $0(host)
       $0(accountID)
@@ -28,8 +28,15 @@ struct DbtRunWriter {
       $0(target.unresolved == nil ? "wanted" : "unresolved")
       $0(target.unresolved)
     }.run()
-    return database.lastInsertedRow
+    return database.changes > 0 ? database.lastInsertedRow : nil
   }
+
+  private static let selectByKey = SQL("SELECT id FROM dbt_run WHERE key = ?")
+  private static let insertWanted = SQL(
+    """
+    INSERT INTO dbt_run (key, account, host, account_id, run_id, fetch_state, unresolved) VALUES (\(placeholders(7)))
+    ON CONFLICT DO NOTHING
+    """)
 
   /// Keeps a run that dbt Cloud listed unless more is known of it already: its steps are asked for once a link means it.
   func keepListed(_ run: DbtRun, of account: AccountDirectory.Account) throws {

@@ -1,35 +1,30 @@
 import ExecutionModel
 import SQLite
 
-/// The events that were made for the runs of a ledger, once more from the rows they were kept in: for a sink that came
-/// later.
+/// The events that were made of a DAG run, once more from the rows they were kept in: for a sink that came later, or that
+/// they still wait for.
 struct HistoryOfEvents {
   typealias Event = (event: ExecutionEvent, subject: OutboxWriter.Subject)
 
-  struct Run {
-    /// The DAG run's row; 0 for dbt runs without one.
-    var id: Int64
-    var events: [Event]
-  }
-
   let database: SQLiteDatabase
   /// Only what has begun and not ended.
-  let underWayOnly: Bool
+  var underWayOnly = false
 
-  func forEachRun(_ body: (Run) throws -> Void) throws {
-    var last: Int64 = 0
-    while true {
-      let ids = try database.prepare("SELECT id FROM dag_run WHERE id > ? ORDER BY id LIMIT 500").binding { $0(last) }
-        .rows { $0.integer(0) }
-      guard let end = ids.last else { break }
-      for id in ids { try body(Run(id: id, events: try events(of: id))) }
-      last = end
-    }
-    try body(Run(id: 0, events: try dbtEvents(parent: nil)))
+  /// The rows of DAG runs that have something which has begun and not ended; 0 last, for dbt runs without one.
+  func runsUnderWay() throws -> [Int64] {
+    try database.prepare(
+      """
+      SELECT id FROM dag_run WHERE start_told IS NOT NULL AND end_told IS NULL
+      UNION SELECT dag_run FROM attempt WHERE start_told IS NOT NULL AND end_told IS NULL
+      UNION SELECT coalesce(parent_dag_run, 0) FROM dbt_run WHERE start_told IS NOT NULL AND end_told IS NULL
+      """
+    ).rows { $0.integer(0) }.sorted { ($0 == 0 ? .max : $0) < ($1 == 0 ? .max : $1) }
   }
 
   /// Parents before children, START before the terminal one, as they happened.
-  private func events(of id: Int64) throws -> [Event] {
+  /// - Parameter id: the DAG run's row; 0 for dbt runs without one.
+  func events(of id: Int64) throws -> [Event] {
+    if id == 0 { return try dbtEvents(parent: nil) }
     guard
       let run = try database.prepare(
         """
@@ -52,12 +47,7 @@ struct HistoryOfEvents {
     }
     let own = wanted(run.told, .dagRun(run.key, clearNumber: run.clearNumber), .dagRun)
     events += own.filter { !$0.event.transition.isTerminal }
-    try database.prepare(
-      """
-      SELECT task_id, map_index, try_number, \(Told.columns) FROM attempt WHERE dag_run = ? AND start_told IS NOT NULL
-      ORDER BY start_told, task_id, map_index, try_number
-      """
-    ).binding { $0(id) }.forEachRow { row in
+    try database.prepare(Self.attempts).binding { $0(id) }.forEachRow { row in
       var columns = SQLiteColumns(row)
       let key = AttemptRow.readKey(&columns)
       events += wanted(Told(&columns), .attempt(run.key, key), .attempt(key))
@@ -66,6 +56,12 @@ struct HistoryOfEvents {
     events += own.filter(\.event.transition.isTerminal)
     return events
   }
+
+  private static let attempts = SQL(
+    """
+    SELECT task_id, map_index, try_number, \(Told.columns) FROM attempt WHERE dag_run = ? AND start_told IS NOT NULL
+    ORDER BY start_told, task_id, map_index, try_number
+    """)
 
   private func dbtEvents(parent: Int64?) throws -> [Event] {
     let isMine = parent == nil ? "parent_dag_run IS ?" : "parent_dag_run = ?"

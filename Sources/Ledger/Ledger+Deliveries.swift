@@ -37,8 +37,10 @@ extension Ledger {
         if sink.wants(.dbtRuns) { count += made.dbtRuns }
         let left = try database.prepare(
           """
-          SELECT coalesce(sum(o.parked_at IS NULL), 0), coalesce(sum(o.parked_at IS NOT NULL), 0)
-          FROM sink s JOIN outbox o ON o.sink = s.id AND o.dag_run = ? WHERE s.name = ?
+          SELECT (SELECT count(*) FROM outbox o WHERE o.sink = s.id AND o.dag_run = ?1 AND o.parked_at IS NULL)
+              + coalesce((SELECT h.events FROM outbox_history h WHERE h.sink = s.id AND h.dag_run = ?1), 0),
+            (SELECT count(*) FROM outbox o WHERE o.sink = s.id AND o.dag_run = ?1 AND o.parked_at IS NOT NULL)
+          FROM sink s WHERE s.name = ?2
           """
         ).binding {
           $0(id)

@@ -4,7 +4,6 @@ import SQLite
 /// How a sink stands.
 public struct SinkProgress: Hashable, Sendable {
   public var id: Int64
-  public var pending: Int
   /// Nothing is tried before this time (microseconds).
   public var notBefore: Int64
   /// Failures in a row.
@@ -28,30 +27,43 @@ extension Ledger {
   public func progress(ofSink name: String) throws -> SinkProgress {
     let progress = try read { database in
       try database.prepare(
-        """
-        SELECT s.id, (SELECT count(*) FROM outbox o WHERE o.sink = s.id AND o.parked_at IS NULL), s.not_before, s.failures
-        FROM sink s WHERE s.name = ?
-        """
+        "SELECT id, not_before, failures FROM sink WHERE name = ?"
       ).binding { $0(name) }.firstRow {
-        SinkProgress(
-          id: $0.integer(0), pending: Int($0.integer(1)), notBefore: $0.integer(2), failures: Int($0.integer(3)))
+        SinkProgress(id: $0.integer(0), notBefore: $0.integer(1), failures: Int($0.integer(2)))
       }
     }
     guard let progress else { throw LedgerError(.other, path: path, detail: "sink \(name) is not registered") }
     return progress
   }
 
-  /// The oldest items of a sink that are due, in order. What comes after an item that waits for its next try waits with
-  /// it, if it belongs to the same record; dbt runs without one do not wait for each other.
-  public func pendingItems(ofSink sink: Int64, now: Int64, limit: Int) throws -> [OutboxItem] {
+  /// How many items a registered sink still waits for, whether or not they are in the outbox yet. Counts them all.
+  public func pendingCount(ofSink name: String) throws -> Int {
     try read { database in
-      try database.prepare(
-        """
-        SELECT \(OutboxItem.columns) FROM outbox o
-        WHERE sink = ?1 AND parked_at IS NULL AND not_before <= ?2 AND NOT EXISTS (\(Self.earlierDelayed) AND e.not_before > ?2)
-        ORDER BY id LIMIT ?3
-        """
-      ).binding {
+      let count = try database.prepare("SELECT \(Self.pendingOfSink) FROM sink s WHERE s.name = ?").binding { $0(name) }
+        .firstRow { Int($0.integer(0)) }
+      guard let count else { throw LedgerError(.other, path: path, detail: "sink \(name) is not registered") }
+      return count
+    }
+  }
+
+  /// For a row `s` of `sink`.
+  static let pendingOfSink = """
+    (SELECT count(*) FROM outbox o WHERE o.sink = s.id AND o.parked_at IS NULL)
+      + (SELECT coalesce(sum(h.events), 0) FROM outbox_history h WHERE h.sink = s.id)
+    """
+
+  /// The oldest items of a sink that are due, in order. What comes after an item that waits for its next try waits with
+  /// it, if it belongs to the same record; dbt runs without one do not wait for each other. History comes when nothing
+  /// else is due.
+  public func pendingItems(ofSink sink: Int64, now: Int64, limit: Int) throws -> [OutboxItem] {
+    let items = try dueItems(ofSink: sink, now: now, limit: limit)
+    guard items.count < limit, try unfoldHistory(ofSink: sink, events: limit - items.count) else { return items }
+    return try dueItems(ofSink: sink, now: now, limit: limit)
+  }
+
+  private func dueItems(ofSink sink: Int64, now: Int64, limit: Int) throws -> [OutboxItem] {
+    try read { database in
+      try database.prepare(Self.selectDue).binding {
         $0(sink)
         $0(now)
         $0(limit)
@@ -59,26 +71,56 @@ extension Ledger {
     }
   }
 
+  static let selectDue = SQL(
+    """
+    SELECT \(OutboxItem.columns) FROM outbox o
+    WHERE sink = ?1 AND parked_at IS NULL AND not_before <= ?2 AND NOT EXISTS (\(earlierDelayed) AND e.not_before > ?2)
+    ORDER BY id LIMIT ?3
+    """)
+
+  /// So many at once that it is seldom done.
+  private static let eventsToUnfold = 2000
+
+  /// Puts history that waits for a sink into its outbox; returns whether there was any.
+  private func unfoldHistory(ofSink id: Int64, events: Int) throws -> Bool {
+    guard let sink = sinks.first(where: { $0.id == id }),
+      try read({ try WaitingHistory(database: $0, sink: sink).isThere() })
+    else { return false }
+    try write { try WaitingHistory(database: $0, sink: sink).unfold(events: max(events, Self.eventsToUnfold)) }
+    return true
+  }
+
   /// The item to find out with whether a backend is back: the oldest that was not tried yet, else the one that has
   /// waited longest for its next try. So one item that always fails cannot keep the others from being tried.
   public func probingItem(ofSink sink: Int64, now: Int64) throws -> OutboxItem? {
+    if let item = try item(ofSink: sink, now: now, Self.selectUntried) { return item }
+    if try unfoldHistory(ofSink: sink, events: 1), let item = try item(ofSink: sink, now: now, Self.selectUntried) {
+      return item
+    }
+    return try item(ofSink: sink, now: now, Self.selectTried)
+  }
+
+  private func item(ofSink sink: Int64, now: Int64, _ sql: SQL) throws -> OutboxItem? {
     try read { database in
-      for condition in ["not_before = 0", "not_before > 0"] {
-        let item = try database.prepare(
-          """
-          SELECT \(OutboxItem.columns) FROM outbox o
-          WHERE sink = ?1 AND parked_at IS NULL AND not_before <= ?2 AND \(condition) AND NOT EXISTS (\(Self.earlierDelayed))
-          ORDER BY not_before, id LIMIT 1
-          """
-        ).binding {
-          $0(sink)
-          $0(now)
-        }.firstRow(OutboxItem.read)
-        if let item, let item { return item }
-      }
-      return nil
+      try database.prepare(sql).binding {
+        $0(sink)
+        $0(now)
+      }.firstRow(OutboxItem.read) ?? nil
     }
   }
+
+  static let selectUntried = SQL(
+    """
+    SELECT \(OutboxItem.columns) FROM outbox o
+    WHERE sink = ?1 AND parked_at IS NULL AND not_before <= ?2 AND not_before = 0 AND NOT EXISTS (\(earlierDelayed))
+    ORDER BY id LIMIT 1
+    """)
+  static let selectTried = SQL(
+    """
+    SELECT \(OutboxItem.columns) FROM outbox o
+    WHERE sink = ?1 AND parked_at IS NULL AND not_before <= ?2 AND not_before > 0 AND NOT EXISTS (\(earlierDelayed))
+    ORDER BY not_before, id LIMIT 1
+    """)
 
   /// What stands before an item `o` in its record and has to be tried again. Without a DAG run the record is the dbt run.
   private static let earlierDelayed = """

@@ -132,8 +132,9 @@ extension Ledger {
   private func sinkStatus(_ database: SQLiteDatabase) throws -> [LedgerStatus.Sink] {
     try database.prepare(
       """
-      SELECT name, type, delivered, (SELECT count(*) FROM outbox o WHERE o.sink = s.id AND parked_at IS NULL),
-        (SELECT made_at FROM outbox o WHERE o.sink = s.id AND parked_at IS NULL ORDER BY id LIMIT 1),
+      SELECT name, type, delivered, \(Self.pendingOfSink), nullif(min(
+          coalesce((SELECT made_at FROM outbox o WHERE o.sink = s.id AND parked_at IS NULL ORDER BY id LIMIT 1), \(Int64.max)),
+          coalesce((SELECT min(made_at) FROM outbox_history h WHERE h.sink = s.id), \(Int64.max))), \(Int64.max)),
         (SELECT count(*) FROM outbox o WHERE o.sink = s.id AND parked_at IS NOT NULL),
         (SELECT min(parked_at) FROM outbox o WHERE o.sink = s.id AND parked_at IS NOT NULL),
         (SELECT reason FROM outbox o WHERE o.sink = s.id AND parked_at IS NOT NULL ORDER BY id DESC LIMIT 1),

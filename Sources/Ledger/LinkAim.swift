@@ -8,17 +8,20 @@ struct LinkAim {
 
   /// Begins anew with what the link means; what it may mean besides stays among its targets.
   func aim(_ link: Int64, at reference: DbtRunReference, isCandidate: Bool) throws {
-    let targets = accounts.targets(of: reference)
-    let runs = try targets.map {
-      try DbtRunWriter(database: database).want($0, runID: reference.runID, isNamed: !isCandidate)
+    let writer = DbtRunWriter(database: database)
+    var isNew = true
+    let runs = try accounts.targets(of: reference).map { target in
+      if let made = try writer.make(target, runID: reference.runID) { return made }
+      isNew = false
+      return try writer.want(target, runID: reference.runID, isNamed: !isCandidate)
     }
     for run in runs {
-      try database.prepare("INSERT INTO link_target (dbt_run, link) VALUES (?, ?) ON CONFLICT DO NOTHING").binding {
+      try database.prepare(Self.insertTarget).binding {
         $0(run)
         $0(link)
       }.run()
     }
-    try database.prepare("UPDATE link SET dbt_run = ?, unresolved = ? WHERE id = ?").binding {
+    try database.prepare(Self.updateLink).binding {
       $0(runs.count == 1 && !isCandidate ? runs[0] : nil)
       $0(
         runs.isEmpty
@@ -26,7 +29,11 @@ struct LinkAim {
       )
       $0(link)
     }.run()
-    // A run that was fetched for another link settles this one at once.
+    // A run that was fetched for another link settles this one at once; one that nothing is known of yet cannot.
+    if isNew, runs.count == 1, !isCandidate { return }
     try LinkSettler(database: database).settle(link: link)
   }
+
+  private static let insertTarget = SQL("INSERT INTO link_target (dbt_run, link) VALUES (?, ?) ON CONFLICT DO NOTHING")
+  private static let updateLink = SQL("UPDATE link SET dbt_run = ?, unresolved = ? WHERE id = ?")
 }

@@ -1,4 +1,5 @@
 import ExecutionModel
+import Records
 import SQLite
 
 /// The events that were made of one run id: a START and a terminal one at most. Kept in the row that they speak of, so
@@ -42,6 +43,11 @@ struct Told: Hashable {
         start = event.time
       }
     }
+  }
+
+  mutating func note(_ due: DueEvents) {
+    if let time = due.start { start = time }
+    if let last = due.end { (end, transition) = (last.time, last.transition) }
   }
 
   /// The same events again.

@@ -55,15 +55,24 @@ public enum LineageRules {
   public static func events(
     for attempt: TaskAttempt, of run: DagRunKey, told: Set<ExecutionEvent.Transition> = []
   ) -> [ExecutionEvent] {
-    let subject = ExecutionEvent.Subject.attempt(run, attempt.key)
+    due(for: attempt, hasStarted: told.contains(.start), hasEnded: told.contains(where: \.isTerminal))
+      .events(about: .attempt(run, attempt.key))
+  }
+
+  /// As ``events(for:of:told:)``, as mere times: a history of millions of attempts asks for each.
+  ///
+  /// - Parameters:
+  ///   - hasStarted: whether a start was told of this attempt before.
+  ///   - hasEnded: whether an end was.
+  public static func due(for attempt: TaskAttempt, hasStarted: Bool = false, hasEnded: Bool = false) -> DueEvents {
     let duration = attempt.duration.flatMap { $0.isFinite && $0 >= 0 && $0 < 1e9 ? $0 : nil }
     let times = Times(start: attempt.startDate, end: attempt.endDate, duration: duration)
     if attempt.state == "upstream_failed" || attempt.state == "removed" {
       // It never ran in this state. Only a start that was told already needs its end.
-      return told.contains(.start) ? events(subject, .abort, times, told) : []
+      return hasStarted ? due(.abort, times, hasStarted: true, hasEnded: hasEnded) : DueEvents()
     }
     let terminal = terminal(forAttemptState: attempt.state, isCurrent: attempt.isCurrent)
-    return events(subject, terminal, times, told)
+    return due(terminal, times, hasStarted: hasStarted, hasEnded: hasEnded)
   }
 
   /// What is to be told of a DAG run in its present state, under its present clear number.
@@ -116,15 +125,21 @@ public enum LineageRules {
     _ subject: ExecutionEvent.Subject, _ terminal: ExecutionEvent.Transition?, _ times: Times,
     _ told: Set<ExecutionEvent.Transition>
   ) -> [ExecutionEvent] {
-    guard !told.contains(where: \.isTerminal) else { return [] }
-    guard let start = times.start ?? (terminal == nil ? nil : times.end) else { return [] }
-    var events: [ExecutionEvent] = []
-    if !told.contains(.start) { events.append(ExecutionEvent(subject: subject, transition: .start, time: start)) }
+    due(terminal, times, hasStarted: told.contains(.start), hasEnded: told.contains(where: \.isTerminal))
+      .events(about: subject)
+  }
+
+  private static func due(
+    _ terminal: ExecutionEvent.Transition?, _ times: Times, hasStarted: Bool, hasEnded: Bool
+  ) -> DueEvents {
+    var due = DueEvents()
+    guard !hasEnded, let start = times.start ?? (terminal == nil ? nil : times.end) else { return due }
+    if !hasStarted { due.start = start }
     if let terminal {
       let computed = start.microseconds.addingReportingOverflow(Int64((times.duration ?? 0) * 1e6))
       let end = max(start, times.end ?? Instant(microseconds: computed.overflow ? .max : computed.partialValue))
-      events.append(ExecutionEvent(subject: subject, transition: terminal, time: end))
+      due.end = .init(transition: terminal, time: end)
     }
-    return events
+    return due
   }
 }

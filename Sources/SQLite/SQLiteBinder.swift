@@ -1,9 +1,9 @@
 /// Binds the parameters of a statement one after the other.
 public struct SQLiteBinder {
   private let statement: SQLiteStatement
-  private var index: Int32 = 0
+  fileprivate private(set) var index: Int32 = 0
 
-  public init(_ statement: SQLiteStatement) { self.statement = statement }
+  fileprivate init(_ statement: SQLiteStatement) { self.statement = statement }
 
   private mutating func next() -> Int32 {
     index += 1
@@ -19,10 +19,13 @@ public struct SQLiteBinder {
 }
 
 extension SQLiteStatement {
-  /// Binds every parameter in order and returns the statement.
+  /// Binds every parameter in order and returns the statement. A value that SQLite refuses makes the next ``step()``
+  /// throw.
   public func binding(_ body: (inout SQLiteBinder) -> Void) -> SQLiteStatement {
+    reset()
     var binder = SQLiteBinder(self)
     body(&binder)
+    noteBound(binder.index)
     return self
   }
 }

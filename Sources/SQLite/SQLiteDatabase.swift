@@ -17,10 +17,15 @@ public final class SQLiteDatabase {
   /// The file.
   public let path: String
   private var statements: [String: SQLiteStatement] = [:]
+  private var numbered: [SQLiteStatement?] = []
+
+  /// Must come before anything else is asked of SQLite; where something was, nothing is lost.
+  private static let isConfigured = csqlite_count_no_memory() == SQLITE_OK
 
   /// Opens the file.
   /// - Throws: ``SQLiteError``; the file itself is first read by the first statement.
   public init(path: String, mode: Mode) throws {
+    _ = Self.isConfigured
     var opened: OpaquePointer?
     let flags =
       switch mode {
@@ -41,6 +46,7 @@ public final class SQLiteDatabase {
 
   deinit {
     statements.removeAll()
+    numbered.removeAll()
     sqlite3_close_v2(handle)
   }
 
@@ -85,6 +91,18 @@ public final class SQLiteDatabase {
     }
     let statement = try SQLiteStatement(database: self, sql: sql)
     statements[sql] = statement
+    return statement
+  }
+
+  /// As ``prepare(_:)-(String)``, for a statement that runs again and again.
+  public func prepare(_ sql: SQL) throws -> SQLiteStatement {
+    if sql.number < numbered.count, let known = numbered[sql.number] {
+      known.reset()
+      return known
+    }
+    let statement = try SQLiteStatement(database: self, sql: sql.text)
+    while numbered.count <= sql.number { numbered.append(nil) }
+    numbered[sql.number] = statement
     return statement
   }
 

@@ -5,8 +5,19 @@ public final class SQLiteStatement {
   private let handle: OpaquePointer
   private unowned let database: SQLiteDatabase
   private let sql: String
+  private let parameters: Int32
   /// The first value that could not be bound (too long for SQLite); told by the next step.
   private var bindCode = SQLITE_OK
+  /// A run has begun and was not ended.
+  private var isRunning = false
+  /// What is bound was bound for the run that comes; else it is left over from the one before.
+  private var isBound = false
+  /// Something is bound that is too large to be kept until the statement is used again.
+  private var holdsMuch = false
+
+  /// Where texts stand while they are bound: SQLite would allocate and free memory for each.
+  private let texts: UnsafeMutableRawBufferPointer
+  private var textsEnd = 0
 
   init(database: SQLiteDatabase, sql: String) throws {
     var made: OpaquePointer?
@@ -17,15 +28,21 @@ public final class SQLiteStatement {
     handle = made
     self.database = database
     self.sql = sql
+    parameters = sqlite3_bind_parameter_count(made)
+    texts = .allocate(byteCount: parameters > 0 ? 1024 : 0, alignment: 1)
   }
 
-  deinit { sqlite3_finalize(handle) }
+  deinit {
+    sqlite3_finalize(handle)
+    texts.deallocate()
+  }
 
   /// Ends the current run and forgets what was bound.
   public func reset() {
-    sqlite3_reset(handle)
-    sqlite3_clear_bindings(handle)
-    bindCode = SQLITE_OK
+    if isRunning { sqlite3_reset(handle) }
+    if holdsMuch { sqlite3_clear_bindings(handle) }
+    (isRunning, isBound, holdsMuch) = (false, false, false)
+    (bindCode, textsEnd) = (SQLITE_OK, 0)
   }
 
   private func note(_ code: Int32) {
@@ -34,36 +51,43 @@ public final class SQLiteStatement {
 
   // MARK: Parameters
 
-  /// A value that SQLite refuses makes the next ``step()`` throw.
-  public func bind(_ index: Int32, _ value: Int64?) {
+  func bind(_ index: Int32, _ value: Int64?) {
     note(value.map { sqlite3_bind_int64(handle, index, $0) } ?? sqlite3_bind_null(handle, index))
   }
-  public func bind(_ index: Int32, _ value: Int?) { bind(index, value.map(Int64.init)) }
-  public func bind(_ index: Int32, _ value: Bool?) { bind(index, value.map { $0 ? Int64(1) : 0 }) }
-  public func bind(_ index: Int32, _ value: Double?) {
+  func bind(_ index: Int32, _ value: Int?) { bind(index, value.map(Int64.init)) }
+  func bind(_ index: Int32, _ value: Bool?) { bind(index, value.map { $0 ? Int64(1) : 0 }) }
+  func bind(_ index: Int32, _ value: Double?) {
     note(value.map { sqlite3_bind_double(handle, index, $0) } ?? sqlite3_bind_null(handle, index))
   }
-  public func bind(_ index: Int32, _ value: String?) {
+  func bind(_ index: Int32, _ value: String?) {
     guard var value else {
       note(sqlite3_bind_null(handle, index))
       return
     }
-    value.withUTF8 { text in
-      text.withMemoryRebound(to: CChar.self) { characters in
-        // An empty buffer may have no address, which SQLite would take for NULL.
-        if let address = characters.baseAddress, characters.count > 0 {
-          note(csqlite_bind_text(handle, index, address, UInt64(characters.count)))
-        } else {
-          note(csqlite_bind_text(handle, index, "", 0))
-        }
-      }
-    }
+    value.withUTF8 { bind(index, text: UnsafeRawBufferPointer($0)) }
   }
-  public func bind(_ index: Int32, bytes: [UInt8]?) {
+  private func bind(_ index: Int32, text: UnsafeRawBufferPointer) {
+    // An empty buffer may have no address, which SQLite would take for NULL.
+    guard let address = text.baseAddress, text.count > 0 else {
+      note(csqlite_bind_text(handle, index, "", 0))
+      return
+    }
+    guard let room = texts.baseAddress, text.count <= texts.count - textsEnd else {
+      note(csqlite_bind_text(handle, index, address.assumingMemoryBound(to: CChar.self), UInt64(text.count)))
+      holdsMuch = true
+      return
+    }
+    let copy = room + textsEnd
+    copy.copyMemory(from: address, byteCount: text.count)
+    textsEnd += text.count
+    note(csqlite_bind_kept_text(handle, index, copy.assumingMemoryBound(to: CChar.self), UInt64(text.count)))
+  }
+  func bind(_ index: Int32, bytes: [UInt8]?) {
     guard let bytes else {
       note(sqlite3_bind_null(handle, index))
       return
     }
+    holdsMuch = true
     if bytes.isEmpty {
       note(sqlite3_bind_zeroblob(handle, index, 0))
     } else {
@@ -71,10 +95,18 @@ public final class SQLiteStatement {
     }
   }
 
+  /// The first `count` parameters are bound for the run that comes; the others are NULL.
+  func noteBound(_ count: Int32) {
+    if count < parameters { for index in (count + 1)...parameters { sqlite3_bind_null(handle, index) } }
+    isBound = true
+  }
+
   // MARK: Running
 
   /// Moves to the next row; false when there is none.
   public func step() throws -> Bool {
+    if !isBound { noteBound(0) }
+    isRunning = true
     switch bindCode == SQLITE_OK ? sqlite3_step(handle) : bindCode {
     case SQLITE_ROW: return true
     case SQLITE_DONE: return false

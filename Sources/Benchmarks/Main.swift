@@ -1,0 +1,31 @@
+import Glibc
+import Platform
+
+/// Measures parts of the program by themselves; `scripts/bench` puts the numbers together.
+@main enum Main {
+  static let help = """
+    Usage: Benchmarks apply [--sinks none|file|events|both] [RUNS]
+        Keeps a made-up history of RUNS (20,000) DAG runs of 50 task instances in a new ledger in the temporary folder.
+
+    """
+
+  static func main() async {
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    do {
+      switch arguments.first {
+      case "apply": try await ApplyBenchmark(Array(arguments.dropFirst())).run()
+      case "--help", "help": try StandardOutput.write(help)
+      default: throw WrongUsage()
+      }
+    } catch is WrongUsage {
+      StandardOutput.writeError(help)
+      exit(64)
+    } catch {
+      StandardOutput.writeError("Benchmarks: \(error)\n")
+      exit(1)
+    }
+  }
+}
+
+/// The arguments make no sense.
+struct WrongUsage: Error {}
