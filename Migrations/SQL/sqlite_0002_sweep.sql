@@ -4,6 +4,9 @@
 -- where it was not asked for.
 ALTER TABLE dag_run ADD COLUMN fingerprint INTEGER;
 
+-- When Airflow was first seen to have the task instance no more.
+ALTER TABLE attempt ADD COLUMN removed_at INTEGER;
+
 -- Runs up to cursor_floor that ended before are not wanted; NULL: all are.
 ALTER TABLE airflow_instance ADD COLUMN backfill_since INTEGER;
 -- Runs a second, lately.

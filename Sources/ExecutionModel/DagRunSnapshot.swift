@@ -11,6 +11,9 @@ public struct DagRunSnapshot: Hashable, Sendable {
   /// them (before 2.10). No attempts, for how they ended is lost, but what they wrote must not be given to others.
   public var hiddenTries: [AttemptKey: Instant] = [:]
 
+  /// Task instances whose row shows no try: they have not begun, or were cleared. With try number 0.
+  public var waiting: Set<AttemptKey> = []
+
   public init(run: DagRun, attempts: [TaskAttempt] = [], xcoms: [XCom] = [], renderedFields: [RenderedFields] = []) {
     self.run = run
     self.attempts = attempts

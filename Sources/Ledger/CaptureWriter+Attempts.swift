@@ -7,17 +7,21 @@ extension CaptureWriter {
   struct KnownAttempt {
     var attempt: TaskAttempt
     var told: Told
+    /// Whether Airflow has its task instance no more.
+    var isRemoved: Bool
   }
 
   func knownAttempts(of dagRun: Int64) throws -> [AttemptKey: KnownAttempt] {
     var known: [AttemptKey: KnownAttempt] = [:]
-    try database.prepare("SELECT \(Told.columns), \(AttemptRow.columns) FROM attempt WHERE dag_run = ?")
-      .binding { $0(dagRun) }.forEachRow { row in
-        var columns = SQLiteColumns(row)
-        let told = Told(&columns)
-        let attempt = AttemptRow.read(&columns)
-        known[attempt.key] = KnownAttempt(attempt: attempt, told: told)
-      }
+    try database.prepare(
+      "SELECT \(Told.columns), removed_at IS NOT NULL, \(AttemptRow.columns) FROM attempt WHERE dag_run = ?"
+    ).binding { $0(dagRun) }.forEachRow { row in
+      var columns = SQLiteColumns(row)
+      let told = Told(&columns)
+      let isRemoved = columns.bool()
+      let attempt = AttemptRow.read(&columns)
+      known[attempt.key] = KnownAttempt(attempt: attempt, told: told, isRemoved: isRemoved)
+    }
     return known
   }
 
@@ -62,7 +66,7 @@ extension CaptureWriter {
         }
         told.note(due)
       }
-      guard before.map({ $0.attempt != attempt || $0.told != told }) ?? true else { return }
+      guard before.map({ $0.attempt != attempt || $0.told != told || $0.isRemoved }) ?? true else { return }
       try write(attempt, told, of: dagRun)
       changes += 1
     }
@@ -72,15 +76,39 @@ extension CaptureWriter {
       observed.insert(observation.key)
       if observation.isCurrent { current.insert(Self.instance(of: observation.key)) }
     }
-    // Up to Airflow 2.9 a new try takes the place of the one before, which is over, whatever was last seen of it.
-    for (key, before) in known.sorted(by: { $0.key < $1.key }) where before.attempt.isCurrent {
-      guard !observed.contains(key), current.contains(Self.instance(of: key)) else { continue }
-      var attempt = before.attempt
-      attempt.isCurrent = false
-      try keep(attempt, before)
+    for (key, before) in known.sorted(by: { $0.key < $1.key }) where !observed.contains(key) {
+      let instance = Self.instance(of: key)
+      if current.contains(instance) {
+        // Up to Airflow 2.9 a new try takes the place of the one before, which is over, whatever was last seen of it.
+        guard before.attempt.isCurrent else { continue }
+        var attempt = before.attempt
+        attempt.isCurrent = false
+        try keep(attempt, before)
+      } else if !snapshot.waiting.contains(instance), !before.isRemoved {
+        try remove(before, of: snapshot.run.key, in: dagRun, outbox: outbox)
+        changes += 1
+      }
     }
     outcome.changedAttempts += changes
     return changes
+  }
+
+  /// An attempt whose task instance Airflow has no more: somebody deleted it, or a mapped task was expanded anew. What
+  /// is known of it stays; what was under way is told as aborted.
+  private func remove(_ known: KnownAttempt, of run: DagRunKey, in dagRun: Int64, outbox: OutboxWriter) throws {
+    let key = known.attempt.key
+    let told = try abort(.attempt(run, key), about: .attempt(key), told: known.told, outbox: outbox)
+    try database.prepare(
+      """
+      UPDATE attempt SET removed_at = ?, is_current = 0, (\(Told.columns)) = (\(placeholders(Told.count)))
+      WHERE dag_run = ? AND task_id = ? AND map_index = ? AND try_number = ?
+      """
+    ).binding {
+      $0(readAt)
+      told.bind(to: &$0)
+      $0(dagRun)
+      AttemptRow.bind(key, to: &$0)
+    }.run()
   }
 
   func keep(_ told: Told, of key: AttemptKey, in dagRun: Int64) throws {

@@ -81,8 +81,9 @@ struct CaptureWriter {
       outcome.changedRuns += 1
       try database.prepare("UPDATE dag_run SET revision = revision + 1 WHERE id = ?").binding { $0(id) }.run()
     }
-    let becameTerminal = known.run.state != run.state || known.run.endDate != run.endDate
-    if becameTerminal, LineageRules.terminal(forDagRunState: run.state) != nil { try outbox.record() }
+    // A record that has changed since its run was over is sent once more.
+    let isNews = isChanged || changes > 0 || links > 0
+    if isNews, LineageRules.terminal(forDagRunState: run.state) != nil { try outbox.record() }
   }
 
   /// A run that the ledger does not know. What there is to tell of history waits, as one row for each sink; of other runs
@@ -292,7 +293,7 @@ struct CaptureWriter {
     return try abort(subject, about: .dagRun, told: row.told, outbox: outbox)
   }
 
-  private func abort(
+  func abort(
     _ subject: ExecutionEvent.Subject, about: OutboxWriter.Subject, told: Told, outbox: OutboxWriter
   ) throws -> Told {
     guard let start = told.start,

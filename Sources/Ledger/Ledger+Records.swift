@@ -50,8 +50,8 @@ extension Ledger {
     }
     encoder.begin(header)
     let links = try reader.links(of: id)
-    try reader.forEachAttempt(of: id) { attempt in
-      encoder.attempt(attempt, links: links[attempt.key] ?? [])
+    try reader.forEachAttempt(of: id) { attempt, removed in
+      encoder.attempt(LinkedAttempt(attempt: attempt, removed: removed, links: links[attempt.key] ?? []))
       try flush(atLeast: 1 << 18)
     }
     encoder.endAttempts(unseen: try reader.unseenTries(of: id))
@@ -74,8 +74,8 @@ extension Ledger {
       guard let header = try reader.header(id, context) else { return nil }
       var record = ExecutionRecord(header: header)
       let links = try reader.links(of: id)
-      try reader.forEachAttempt(of: id) { attempt in
-        record.attempts.append(LinkedAttempt(attempt: attempt, links: links[attempt.key] ?? []))
+      try reader.forEachAttempt(of: id) { attempt, removed in
+        record.attempts.append(LinkedAttempt(attempt: attempt, removed: removed, links: links[attempt.key] ?? []))
       }
       record.unseenTries = try reader.unseenTries(of: id)
       try reader.forEachDbtRun(of: id) { row, run in

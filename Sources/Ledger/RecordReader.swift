@@ -50,15 +50,16 @@ struct RecordReader {
   }
 
   /// In record order: by start, those that never started last, then by key.
-  func forEachAttempt(of id: Int64, _ body: (TaskAttempt) throws -> Void) throws {
+  func forEachAttempt(of id: Int64, _ body: (TaskAttempt, RecordHeader.Removed?) throws -> Void) throws {
     try database.prepare(
       """
-      SELECT \(AttemptRow.columns) FROM attempt WHERE dag_run = ?
+      SELECT removed_at, \(AttemptRow.columns) FROM attempt WHERE dag_run = ?
       ORDER BY start_date IS NULL, start_date, task_id, map_index, try_number
       """
     ).binding { $0(id) }.forEachRow { row in
       var columns = SQLiteColumns(row)
-      try body(AttemptRow.read(&columns))
+      let removed = columns.optionalInstant().map { RecordHeader.Removed(kind: .deleted, seenAt: $0) }
+      try body(AttemptRow.read(&columns), removed)
     }
   }
 

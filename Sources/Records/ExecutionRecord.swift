@@ -9,7 +9,7 @@ public struct RecordHeader: Hashable, Sendable {
     case dbtRun = "dbt_run"
   }
 
-  /// That Airflow no longer has the DAG run.
+  /// That Airflow no longer has the DAG run, or a task instance of it.
   public struct Removed: Hashable, Sendable {
     public enum Kind: String, Hashable, Sendable {
       /// Somebody deleted the DAG run.
@@ -73,10 +73,13 @@ public struct RecordHeader: Hashable, Sendable {
 /// A task attempt with its links to dbt runs.
 public struct LinkedAttempt: Hashable, Sendable {
   public var attempt: TaskAttempt
+  /// That Airflow no longer has the task instance, while it has the DAG run.
+  public var removed: RecordHeader.Removed?
   public var links: [RunLink]
 
-  public init(attempt: TaskAttempt, links: [RunLink] = []) {
+  public init(attempt: TaskAttempt, removed: RecordHeader.Removed? = nil, links: [RunLink] = []) {
     self.attempt = attempt
+    self.removed = removed
     self.links = links
   }
 }

@@ -4,7 +4,7 @@ import JSONText
 /// Writes a record (contract version 1, `docs/record.schema.json`) piece by piece, so that a DAG run with 10,000
 /// tasks never is in memory as a whole.
 ///
-/// The order of calls is the order of the document: ``begin(_:)``, each ``attempt(_:links:)``, ``endAttempts(unseen:)``,
+/// The order of calls is the order of the document: ``begin(_:)``, each ``attempt(_:)``, ``endAttempts(unseen:)``,
 /// then for each dbt run ``beginDbtRun(_:)`` and each ``step(_:)``, then ``end()``. The caller gives attempts and dbt
 /// runs in record order; links and evidence are put in order here. The same values give the same bytes.
 public struct RecordEncoder: Sendable {
@@ -30,7 +30,7 @@ public struct RecordEncoder: Sendable {
     var encoder = RecordEncoder(options: options)
     encoder.begin(record.header)
     for linked in record.attempts.sorted(by: { TaskAttempt.inRecordOrder($0.attempt, $1.attempt) }) {
-      encoder.attempt(linked.attempt, links: linked.links)
+      encoder.attempt(linked)
     }
     encoder.endAttempts(unseen: record.unseenTries)
     for run in record.dbtRuns.sorted(by: DbtRun.inRecordOrder) {
@@ -71,13 +71,16 @@ public struct RecordEncoder: Sendable {
   }
 
   /// One attempt with its links.
-  public mutating func attempt(_ attempt: TaskAttempt, links: [RunLink]) {
+  public mutating func attempt(_ linked: LinkedAttempt) {
+    let attempt = linked.attempt
     precondition(place == .attempts, "attempts come after begin() and before dbt runs")
     writer.beginObject()
     writer.member("task_id", attempt.key.taskID)
     writer.member("map_index", attempt.key.mapIndex)
     writer.member("try_number", attempt.key.tryNumber)
     writer.member("current", attempt.isCurrent)
+    writer.key("removed")
+    if let removed = linked.removed { write(removed) } else { writer.null() }
     writer.member("clear_number", attempt.clearNumber)
     writer.member("operator", attempt.operatorName)
     writer.member("state", attempt.state)
@@ -94,7 +97,7 @@ public struct RecordEncoder: Sendable {
     writer.member("url", run.flatMap { run in ui?.attempt(attempt.key, of: run) })
     writer.key("dbt_runs")
     writer.beginArray()
-    for link in links.sorted(by: RunLink.inRecordOrder) { write(link) }
+    for link in linked.links.sorted(by: RunLink.inRecordOrder) { write(link) }
     writer.endArray()
     writer.endObject()
   }

@@ -57,6 +57,7 @@ struct RecordScreen {
         row(
           width, name, attempt.key.tryNumber > 0 ? String(attempt.key.tryNumber) : "-", attempt.state ?? "-",
           attempt.startDate?.clock ?? "-", took ?? "-", line.bar(attempt.startDate, end)))
+      if let removed = linked.removed { lines.append("└ gone from Airflow, seen \(removed.seenAt.rfc3339)") }
       for link in linked.links { lines += self.lines(of: link, runs: runs) }
     }
     for tries in record.unseenTries {

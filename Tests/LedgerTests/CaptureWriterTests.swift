@@ -1,4 +1,5 @@
 import ExecutionModel
+import Records
 import Testing
 
 @testable import Ledger
@@ -267,5 +268,38 @@ struct CaptureWriterTests {
       _ = try await bench.ledger.apply(batch) { _, _ in [] }
     }
     #expect(try await bench.ledger.progress(of: "prod").cursor == 9)
+  }
+
+  /// Deleted by hand, while its run stays.
+  @Test func aTaskInstanceThatIsGoneStaysInTheRecordAndSaysSo() async throws {
+    let bench = try await Bench()
+    try await bench.apply(run("running"), [attempt("a", "running"), attempt("b", "success", end: 40)])
+    try await bench.apply(run("running"), [attempt("b", "success", end: 40)], readAt: 60)
+    let attempts = try await bench.record().attempts
+    #expect(attempts.map(\.attempt.key.taskID) == ["a", "b"])
+    #expect(attempts.map(\.removed) == [RecordHeader.Removed(kind: .deleted, seenAt: at(60)), nil])
+    #expect(attempts.map(\.attempt.isCurrent) == [false, true])
+    let told = try await bench.told()
+    #expect(told.contains("a.1 ABORT 60"), "\(told)")
+  }
+
+  @Test func aTaskInstanceThatWaitsForItsNextTryIsNotGone() async throws {
+    let bench = try await Bench()
+    let cleared = attempt("a", "success", end: 40)
+    try await bench.apply(run("success", end: 50), [cleared])
+    var snapshot = DagRunSnapshot(run: run("success", end: 50), attempts: [])
+    snapshot.waiting = [AttemptKey(taskID: "a", mapIndex: -1, tryNumber: 0)]
+    var batch = CaptureBatch(instance: "prod", readAt: at(60))
+    batch.snapshots = [snapshot]
+    _ = try await bench.ledger.apply(batch) { _, _ in [] }
+    #expect(try await bench.record().attempts.map(\.removed) == [nil])
+  }
+
+  @Test func aTaskInstanceThatIsThereAgainIsNotGone() async throws {
+    let bench = try await Bench()
+    try await bench.apply(run("running"), [attempt("a", "running"), attempt("b", "running")])
+    try await bench.apply(run("running"), [attempt("b", "running")])
+    try await bench.apply(run("running"), [attempt("a", "running"), attempt("b", "running")])
+    #expect(try await bench.record().attempts.map(\.removed) == [nil, nil])
   }
 }

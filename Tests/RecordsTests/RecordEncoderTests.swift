@@ -71,7 +71,7 @@ import Testing
       encoder.begin(record.header)
       bytes += encoder.takeBytes()
       for linked in record.attempts {
-        encoder.attempt(linked.attempt, links: linked.links)
+        encoder.attempt(linked)
         bytes += encoder.takeBytes()
       }
       encoder.endAttempts(unseen: record.unseenTries)

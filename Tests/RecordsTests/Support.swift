@@ -140,7 +140,7 @@ func fullRecord() -> ExecutionRecord {
   step.freshness = [freshness]
   dbt.steps = [step]
   return ExecutionRecord(
-    header: header, attempts: [LinkedAttempt(attempt: attempt, links: [ambiguous, exact])],
+    header: header, attempts: [LinkedAttempt(attempt: attempt, removed: header.removed, links: [ambiguous, exact])],
     unseenTries: [UnseenTries(taskID: "transform.run_dbt", mapIndex: 2, first: 2, last: 3)], dbtRuns: [dbt])
 }
 
