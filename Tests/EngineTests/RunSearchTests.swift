@@ -106,7 +106,7 @@ import Testing
     #expect(try Truth("3.3.2").judge(try await lab.records()) == Self.withoutXComs["3.3.2"])
   }
 
-  @Test func aLinkFoundLaterTakesARunFromTheTryThatItWasGuessedFor() async throws {
+  @Test func aRunThatAnothersXComNamesIsNoCandidate() async throws {
     let lab = try await Lab(database: try await AirflowFixtures.dump("3.3.2"), truth: "3.3.2")
     // A try in the time of another's run, which is of the same task of another DAG run.
     let owner = "dag_id = 'dbt_sched' AND task_id = 'run'"
