@@ -18,6 +18,18 @@ extension AirflowConfiguration {
       applicationName: "airflow-syncer/\(name)")
   }
 
+  /// What is odd about `role`, given what the server is; nil when they agree. Whatever `role` says, a server that is a
+  /// replica is never believed that a run was deleted.
+  func roleWarning(isReplica: Bool) -> String? {
+    switch (role, isReplica) {
+    case (.primary, false), (.replica, true): nil
+    case (.primary, true):
+      "the server is a replica, on which no run is taken for deleted: set `role: replica`, or read the primary"
+    case (.replica, false):
+      "the server is no replica: with `role: replica` deleted runs are not noticed, set `role: primary`"
+    }
+  }
+
   var naming: LineageNaming.Airflow? {
     namespace.map { namespace in
       let scheme: ProviderScheme =

@@ -111,13 +111,8 @@ public struct Inspection: Sendable {
           grade: .good, subject: subject,
           text: "\(version) in database \(schema.database), read as \(schema.role) from a \(source)")
       ]
-      if schema.isReplica, airflow.role == .primary {
-        findings.append(
-          Finding(
-            grade: .warning, subject: subject,
-            text: "the server is a replica: set `role: replica` so that a missing row is not taken for a deletion"))
-      }
-      findings += schema.warnings.map { Finding(grade: .warning, subject: subject, text: $0) }
+      let odd = airflow.roleWarning(isReplica: schema.isReplica).map { [$0] } ?? []
+      findings += (odd + schema.warnings).map { Finding(grade: .warning, subject: subject, text: $0) }
       return findings
     } catch { return [Finding(grade: .bad, subject: subject, text: "\(error)")] }
   }
