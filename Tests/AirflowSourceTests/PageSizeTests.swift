@@ -20,7 +20,7 @@ import Testing
     #expect(mayHelp && size.current == 250)
   }
 
-  @Test(arguments: ["40001", "57P01", "42703", "53300"]) func otherErrorsAreNoReasonToAskForLess(_ state: String) {
+  @Test(arguments: ["40P01", "57P01", "42703", "53300"]) func otherErrorsAreNoReasonToAskForLess(_ state: String) {
     var size = PageSize(maximum: 500)
     let error = AirflowSourceError(instance: "prod", reading: PostgresError(.server, "x", sqlState: state))
     let mayHelp = size.shrink(after: error)
