@@ -9,9 +9,9 @@ struct MirrorTests {
     "AirflowSource": [
       "AirflowSchema": "SchemaProbeTests", "AirflowTables": "QueriesTests", "AirflowVersion": "SchemaFindingsTests",
       "DagRows": "AirflowReaderTests", "DagRunRow": "AirflowReaderTests", "HistoryRequest": "AirflowReaderTests",
-      "LiveRequest": "AirflowReaderTests", "PickleMachine": "PickleTests", "PickleUnfolding": "PickleTests",
+      "PickleMachine": "PickleTests", "PickleUnfolding": "PickleTests",
       "PythonJSON": "StoredValueTests", "ReadLimits": "AirflowReaderTests", "ReadMoment": "AirflowReaderTests",
-      "SnapshotReader": "AirflowReaderTests", "TaskInstanceRow": "AirflowReaderTests",
+      "SnapshotReader+Evidence": "AirflowReaderTests", "TaskInstanceRow": "AirflowReaderTests",
     ],
     "CommandLine": [
       "CommandOption": "CommandTableTests", "CommandSpecification": "CommandTableTests",
@@ -82,6 +82,7 @@ struct MirrorTests {
     "Telemetry": ["Metric": "TelemetryTests", "TelemetryEvent": "TelemetryTests"],
     // Programs: their screens and exit statuses are held against real databases by the tests of Engine.
     "airflow-syncer": ["*": "driven as a program by the tests of Engine"],
+    "Benchmarks": ["*": "measures, and asserts nothing"],
     "dbt-cloud-stand-in": ["*": "DbtCloudStandIn/ProgramTests"],
   ]
 
