@@ -83,6 +83,10 @@ let package = Package(
     room("DbtCloudStandIn", ["LoopbackHTTP", "JSONText", "ExecutionModel"]),
     .executableTarget(name: "dbt-cloud-stand-in", dependencies: ["DbtCloudStandIn"], swiftSettings: swift),
 
+    // Measures rooms by themselves; no product.
+    .executableTarget(
+      name: "Benchmarks", dependencies: ["AirflowSource", "Postgres", "Platform"], swiftSettings: swift),
+
     // Tests mirror the rooms.
     .target(
       name: "TestServers", dependencies: ["Platform", "LoopbackHTTP"], path: "Tests/TestServers", swiftSettings: swift),

@@ -1,0 +1,33 @@
+import Glibc
+import Platform
+
+/// Measures parts of the program by themselves; `scripts/bench` puts the numbers together.
+@main enum Main {
+  static let help = """
+    Usage: Benchmarks read [--task-instances-only] CONNINFO
+        Pages through the whole history of an Airflow database exactly as the daemon does, and drops what it read.
+        --task-instances-only leaves out XComs and rendered fields: the rows that `psql \\copy` of task_instance
+        joined with dag_run gives, earlier tries besides.
+
+    """
+
+  static func main() async {
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    do {
+      switch arguments.first {
+      case "read": try await ReadBenchmark(Array(arguments.dropFirst())).run()
+      case "--help", "help": try StandardOutput.write(help)
+      default: throw WrongUsage()
+      }
+    } catch is WrongUsage {
+      StandardOutput.writeError(help)
+      exit(64)
+    } catch {
+      StandardOutput.writeError("Benchmarks: \(error)\n")
+      exit(1)
+    }
+  }
+}
+
+/// The arguments make no sense.
+struct WrongUsage: Error {}
