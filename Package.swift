@@ -86,7 +86,7 @@ let package = Package(
     // Measures rooms by themselves; no product.
     .executableTarget(
       name: "Benchmarks",
-      dependencies: ["Correlation", "ExecutionModel", "Ledger", "Platform"],
+      dependencies: ["AirflowSource", "Correlation", "ExecutionModel", "Ledger", "Platform", "Postgres"],
       swiftSettings: swift),
 
     // Tests mirror the rooms.

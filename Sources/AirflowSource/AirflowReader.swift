@@ -80,10 +80,21 @@ public struct AirflowReader: Sendable {
         guard let reason = LiveSelection.Reason(rawValue: try row.int(2)) else { return }
         selection.add(id: try row.int(0), dagID: try row.text(1), reason: reason)
       }
+      let ids = selection.ids
+      var openFingerprints: [Int64: Int64] = [:]
+      var isUnchanged: Set<Int64> = []
+      if let known = request.knownFingerprints {
+        openFingerprints = try fingerprints(transaction, queries, ids: ids.filter(selection.isOpen))
+        isUnchanged = Set(openFingerprints.filter { known[$0] == $1 && !selection.isNew($0) }.keys)
+      }
+      let changed = ids.filter { !isUnchanged.contains($0) }
       var reader = SnapshotReader(transaction, instance: instance, schema: schema, queries: queries, limits: limits)
-      let (snapshots, last) = try reader.read(selection.ids)
+      let (snapshots, lastRead) = try reader.read(changed)
+      // Where this call got to: what is unchanged is done with when all before it was read.
+      let last = lastRead == changed.last ? ids.last : lastRead
       batch.snapshots = snapshots
       batch.rowCounts = reader.rowCounts
+      batch.unchangedIDs = ids.filter { isUnchanged.contains($0) && $0 <= last ?? .min }
       batch.resumeAfter = selection.resumeAfter(last)
       batch.highestID = selection.cursor(last)
       batch.databaseHighestID = selection.databaseHighestID
@@ -92,6 +103,7 @@ public struct AirflowReader: Sendable {
       batch.missing = selection.missing
       batch.excluded = selection.excluded
       if request.withFingerprints { batch.fingerprints = try fingerprints(transaction, queries, snapshots) }
+      batch.fingerprints.merge(openFingerprints.filter { $0.key <= last ?? .min }) { first, _ in first }
       batch.dags = try dags(transaction, queries, schema, snapshots)
       batch.moment.serverMilliseconds = milliseconds(since: begin)
       return batch
@@ -114,6 +126,7 @@ public struct AirflowReader: Sendable {
         if filter.includes(try row.text(1)) { wanted.append(id) }
       }
       var reader = SnapshotReader(transaction, instance: instance, schema: schema, queries: queries, limits: limits)
+      reader.withEvidence = request.withEvidence
       let (snapshots, last) = try reader.read(wanted)
       let isWholePage = last == wanted.last
       batch.snapshots = snapshots
@@ -163,7 +176,7 @@ public struct AirflowReader: Sendable {
     try DagRows.read(transaction, queries, family: schema.family, runs: snapshots.map(\.run.sourceID))
   }
 
-  /// Of those that are not open: an open run is read at every poll anyway.
+  /// Of those that are not open: what becomes of an open run, polls see.
   func fingerprints(
     _ transaction: PostgresTransaction, _ queries: Queries, _ snapshots: [DagRunSnapshot]
   ) throws -> [Int64: Int64] {

@@ -33,54 +33,80 @@ struct AttemptNormaliser {
     // Of several tries with one start only the first has it by itself.
     var firstWithStart: [TaskInstance: [Instant: Int]] = [:]
     for row in history {
-      guard let start = row.startDate else { continue }
+      guard let start = row.attempt.startDate else { continue }
       let number = row.tryNumber ?? 0
       let first = firstWithStart[TaskInstance(row)]?[start] ?? number
       firstWithStart[TaskInstance(row), default: [:]][start] = min(first, number)
     }
     func hasTimesOfTryBefore(_ row: TaskInstanceRow, _ number: Int) -> Bool {
-      guard let start = row.startDate, let first = firstWithStart[TaskInstance(row)]?[start] else { return false }
+      guard let start = row.attempt.startDate, let first = firstWithStart[TaskInstance(row)]?[start] else {
+        return false
+      }
       return first < number
     }
     for row in history {
-      let key = AttemptKey(taskID: row.taskID, mapIndex: row.mapIndex, tryNumber: row.tryNumber ?? 0)
-      attempts[key] = attempt(
-        key, row, isCurrent: false, run, firstPokes[key],
+      var key = row.attempt.key
+      key.tryNumber = row.tryNumber ?? 0
+      var attempt = row.attempt
+      attempt.note = nil
+      settle(
+        &attempt, number: key.tryNumber, of: row.tryNumber, isCurrent: false, run, firstPokes[key],
         hasTimesOfTryBefore: hasTimesOfTryBefore(row, key.tryNumber))
+      attempts[key] = attempt
       let known = newestInHistory[TaskInstance(row)]
       newestInHistory[TaskInstance(row)] = known.map { max($0, key) } ?? key
     }
     for row in live {
       var shown = newestInHistory[TaskInstance(row)]
       if let number = tryNumber(of: row, firstPokes) {
-        var key = AttemptKey(taskID: row.taskID, mapIndex: row.mapIndex, tryNumber: number)
-        if attempts[key] != nil, Self.ends.contains(row.state) { key.tryNumber = 0 }
+        var key = row.attempt.key
+        key.tryNumber = number
+        if attempts[key] != nil, Self.ends.contains(row.attempt.state) { key.tryNumber = 0 }
         if attempts[key] == nil {
-          attempts[key] = attempt(
-            key, row, isCurrent: true, run, firstPokes[key], hasTimesOfTryBefore: hasTimesOfTryBefore(row, number))
+          var attempt = row.attempt
+          attempt.note = nil
+          settle(
+            &attempt, number: key.tryNumber, of: row.tryNumber, isCurrent: true, run, firstPokes[key],
+            hasTimesOfTryBefore: hasTimesOfTryBefore(row, number))
+          attempts[key] = attempt
         } else {
           attempts[key]?.isCurrent = true
         }
         shown = key
       }
       // Notes belong to the task instance, not to a try: the newest one shows them.
-      if let note = row.note, let shown { attempts[shown]?.note = note }
+      if let note = row.attempt.note, let shown { attempts[shown]?.note = note }
     }
     return Self.ordered(Array(attempts.values))
   }
 
   /// The same where every task instance has been tried once at most, as in most runs: no two rows can meet.
   private func onlyAttempts(of run: DagRun, live: [TaskInstanceRow]) -> [TaskAttempt] {
-    var attempts: [TaskAttempt] = []
-    attempts.reserveCapacity(live.count)
-    for row in live {
-      guard let number = tryNumber(of: row, [:]) else { continue }
-      let key = AttemptKey(taskID: row.taskID, mapIndex: row.mapIndex, tryNumber: number)
-      var attempt = attempt(key, row, isCurrent: true, run, nil)
-      attempt.note = row.note
-      attempts.append(attempt)
+    live.withUnsafeBufferPointer { buffer in
+      // By pointer, for a copy of a row costs more than all that is done with it.
+      guard let rows = buffer.baseAddress else { return [] }
+      var shown: [AttemptOrder] = []
+      shown.reserveCapacity(buffer.count)
+      for position in buffer.indices {
+        // What most rows are.
+        let isPlain = numbering == .whenScheduled && rows[position].attempt.state == "success"
+        guard let number = isPlain ? rows[position].tryNumber ?? 0 : tryNumber(of: rows[position], [:]) else {
+          continue
+        }
+        shown.append(
+          AttemptOrder(position, rows[position].attempt.key.taskID, rows[position].attempt.key.mapIndex, number))
+      }
+      shown.sort { left, right in
+        left.precedes(right) {
+          rows[left.position].attempt.key.taskID.compareBytes(with: rows[right.position].attempt.key.taskID)
+        }
+      }
+      return shown.map { place in
+        var attempt = rows[place.position].attempt
+        settle(&attempt, number: place.tryNumber, of: rows[place.position].tryNumber, isCurrent: true, run, nil)
+        return attempt
+      }
     }
-    return Self.ordered(attempts)
   }
 
   /// The last try of each task instance whose live row shows it no more, with its start. Up to 2.9, where there is no
@@ -89,30 +115,44 @@ struct AttemptNormaliser {
     guard numbering == .whenStarted else { return [:] }
     var hidden: [AttemptKey: Instant] = [:]
     for row in live {
-      guard let start = row.startDate, let stored = row.tryNumber, stored > 0, tryNumber(of: row, firstPokes) ?? 0 == 0
+      guard let start = row.attempt.startDate, let stored = row.tryNumber, stored > 0,
+        tryNumber(of: row, firstPokes) ?? 0 == 0
       else { continue }
-      hidden[AttemptKey(taskID: row.taskID, mapIndex: row.mapIndex, tryNumber: stored)] = start
+      var key = row.attempt.key
+      key.tryNumber = stored
+      hidden[key] = start
     }
     return hidden
   }
 
-  /// By key. Positions are sorted rather than the attempts, which are large.
+  /// By key.
   private static func ordered(_ attempts: [TaskAttempt]) -> [TaskAttempt] {
-    attempts.indices.sorted { attempts[$0].key < attempts[$1].key }.map { attempts[$0] }
+    let order = attempts.indices.map { position in
+      let key = attempts[position].key
+      return AttemptOrder(position, key.taskID, key.mapIndex, key.tryNumber)
+    }
+    let sorted = order.sorted { left, right in
+      left.precedes(right) {
+        attempts[left.position].key.taskID.compareBytes(with: attempts[right.position].key.taskID)
+      }
+    }
+    return sorted.map { attempts[$0.position] }
   }
 
   /// The number of the try that a live row shows; nil when it shows none.
   private func tryNumber(of row: TaskInstanceRow, _ firstPokes: [AttemptKey: Instant]) -> Int? {
     let stored = row.tryNumber ?? 0
     func hasPoked(_ number: Int) -> Bool {
-      firstPokes[AttemptKey(taskID: row.taskID, mapIndex: row.mapIndex, tryNumber: number)] != nil
+      var key = row.attempt.key
+      key.tryNumber = number
+      return firstPokes[key] != nil
     }
     // While a try is under way but not running, up to 2.9 has its number one too low.
     let underWay = numbering == .whenStarted ? stored + 1 : stored
-    switch row.state {
+    switch row.attempt.state {
     case nil: return nil
     case "scheduled", "queued":
-      let comesBack = row.isDeferral && row.startDate != nil && row.endDate == nil
+      let comesBack = row.isDeferral && row.attempt.startDate != nil && row.attempt.endDate == nil
       return comesBack || hasPoked(underWay) ? underWay : nil
     case "upstream_failed": return 0
     case "deferred", "up_for_reschedule": return underWay
@@ -123,29 +163,22 @@ struct AttemptNormaliser {
     }
   }
 
-  private func attempt(
-    _ key: AttemptKey, _ row: TaskInstanceRow, isCurrent: Bool, _ run: DagRun, _ firstPoke: Instant?,
+  /// Makes the try of that number out of what its row says.
+  private func settle(
+    _ attempt: inout TaskAttempt, number: Int, of stored: Int?, isCurrent: Bool, _ run: DagRun, _ firstPoke: Instant?,
     hasTimesOfTryBefore: Bool = false
-  ) -> TaskAttempt {
-    var attempt = TaskAttempt(key: key, isCurrent: isCurrent)
-    attempt.operatorName = row.operatorName
-    attempt.state = row.state
-    attempt.queuedAt = row.queuedAt
-    attempt.startDate = firstPoke.map { min($0, row.startDate ?? $0) } ?? row.startDate
+  ) {
+    attempt.key.tryNumber = number
+    attempt.isCurrent = isCurrent
+    if let firstPoke { attempt.startDate = min(firstPoke, attempt.startDate ?? firstPoke) }
     // What a try that is not over has there is the end of its last poke.
-    if !Self.underWay.contains(row.state) {
-      attempt.endDate = row.endDate
-      attempt.duration = row.duration
+    if attempt.state != "success", Self.underWay.contains(attempt.state) {
+      attempt.endDate = nil
+      attempt.duration = nil
     }
-    attempt.maxTries = row.maxTries
-    attempt.hostname = row.hostname
-    attempt.pool = row.pool
-    attempt.queue = row.queue
-    attempt.renderedMapIndex = row.renderedMapIndex
     // What ended without running keeps the times that its row had before: they do not say under which clear it ended.
-    let mayBeBorrowed = key.tryNumber == 0 && ((row.tryNumber ?? 0) > 0 || numbering == .whenStarted)
+    let mayBeBorrowed = number == 0 && ((stored ?? 0) > 0 || numbering == .whenStarted)
     attempt.clearNumber = Self.clearNumber(of: attempt, in: run, hasOwnTimes: !hasTimesOfTryBefore && !mayBeBorrowed)
-    return attempt
   }
 
   /// The run's clear number when the attempt ran, as far as times tell: a clear sets the run's start anew.
@@ -163,8 +196,8 @@ struct AttemptNormaliser {
     var mapIndex: Int
 
     init(_ row: TaskInstanceRow) {
-      taskID = row.taskID
-      mapIndex = row.mapIndex
+      taskID = row.attempt.key.taskID
+      mapIndex = row.attempt.key.mapIndex
     }
   }
 

@@ -15,6 +15,8 @@ public struct HistoryRequest: Hashable, Sendable {
   /// Whether to compute ``HistoryBatch/fingerprints``, which takes the server 75 ms per 1,000 runs of 50 tasks. Only runs
   /// that a sweep looks back at need one.
   public var withFingerprints: Bool
+  /// Whether to read XComs and rendered fields; only a measurement leaves them out.
+  package var withEvidence = true
 
   public init(
     below: Int64? = nil, since: Instant? = nil, limit: Int = 500, countsRemaining: Bool = false,

@@ -20,11 +20,14 @@ public struct LiveRequest: Hashable, Sendable {
   public var resumeAfter: Int64?
   /// Whether to compute ``LiveBatch/fingerprints``.
   public var withFingerprints: Bool
+  /// ``LiveBatch/fingerprints`` of open runs as they were last read, by `dag_run.id`: those that are still the same are
+  /// not read again but named in ``LiveBatch/unchangedIDs``. nil reads them all.
+  public var knownFingerprints: [Int64: Int64]?
 
   public init(
     cursor: Int64, rereadWindow: Int64 = 1000, knownInWindow: Set<Int64> = [], floor: Int64 = 0,
     remembered: [Int64] = [], maximumRuns: Int = 500, resumeAfter: Int64? = nil,
-    withFingerprints: Bool = false
+    withFingerprints: Bool = false, knownFingerprints: [Int64: Int64]? = nil
   ) {
     self.cursor = cursor
     self.rereadWindow = rereadWindow
@@ -34,6 +37,7 @@ public struct LiveRequest: Hashable, Sendable {
     self.maximumRuns = maximumRuns
     self.resumeAfter = resumeAfter
     self.withFingerprints = withFingerprints
+    self.knownFingerprints = knownFingerprints
   }
 }
 
@@ -41,9 +45,12 @@ public struct LiveRequest: Hashable, Sendable {
 public struct LiveBatch: Hashable, Sendable {
   /// The runs that were read, by rising id.
   public var snapshots: [DagRunSnapshot] = []
-  /// Of the runs that were read and are not open, by `dag_run.id`: what ``AirflowReader/sweep(_:schema:)`` computes for
-  /// exactly what is in ``snapshots``. Empty when that was not asked for.
+  /// By `dag_run.id`, of the runs that were read and are not open: what ``AirflowReader/sweep(_:schema:)`` computes for
+  /// exactly what is in ``snapshots``. Empty when that was not asked for. With ``LiveRequest/knownFingerprints`` also
+  /// those of open runs, read or unchanged.
   public var fingerprints: [Int64: Int64] = [:]
+  /// Open runs that are as ``LiveRequest/knownFingerprints`` says, and so were not read.
+  public var unchangedIDs: [Int64] = []
   /// Those of them that had never been read before.
   public var newIDs: [Int64] = []
   /// Every run that is queued or running, of the DAGs that are read; also those that this batch did not get to.

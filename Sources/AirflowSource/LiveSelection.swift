@@ -59,6 +59,8 @@ struct LiveSelection {
 
   func isNew(_ id: Int64) -> Bool { has(id, .new) || has(id, .late) }
 
+  func isOpen(_ id: Int64) -> Bool { has(id, .open) }
+
   /// Where the next call goes on when this one read all up to `last`; nil when nothing is left.
   func resumeAfter(_ last: Int64?) -> Int64? {
     (last == all.last ? bound : last).map { max($0, request.resumeAfter ?? $0) }

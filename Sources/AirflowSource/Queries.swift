@@ -10,6 +10,7 @@ enum StaticSQL {
   static let survivingRuns = text(PackageResources.surviving_runs_sql)
   static let archiveTables = text(PackageResources.archive_tables_sql)
   static let sweepFacts = text(PackageResources.sweep_facts_sql)
+  static let tableSizes = text(PackageResources.table_sizes_sql)
 
   private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
 }
@@ -27,6 +28,10 @@ struct Queries {
   var taskInstanceHistory: String?
   /// nil where there is no such table.
   var firstPokes: String?
+  /// Where the table is so small that all of it is looked at; nil where there is no such table.
+  var fewNotes: String?
+  /// nil where there is no such table.
+  var notes: String?
   /// Those up to a size that is always fetched; says of which others there are.
   var smallXComs: String
   var xcoms: String
@@ -46,13 +51,17 @@ struct Queries {
     sweepRuns = sql(PackageResources.sweep_runs_sql)
     fingerprints = either(PackageResources.airflow2_fingerprints_sql, PackageResources.airflow3_fingerprints_sql)
     dagRuns = either(PackageResources.airflow2_dag_runs_sql, PackageResources.airflow3_dag_runs_sql)
-    taskInstances = either(PackageResources.airflow2_task_instances_sql, PackageResources.airflow3_task_instances_sql)
+    taskInstances = sql(PackageResources.task_instances_sql)
     if schema.has("task_instance_history") {
       taskInstanceHistory = either(
         PackageResources.airflow2_task_instance_history_sql, PackageResources.airflow3_task_instance_history_sql)
     }
     if schema.has("task_reschedule") {
       firstPokes = either(PackageResources.airflow2_first_pokes_sql, PackageResources.airflow3_first_pokes_sql)
+    }
+    if schema.has("task_instance_note") {
+      fewNotes = either(PackageResources.airflow2_few_notes_sql, PackageResources.airflow3_few_notes_sql)
+      notes = either(PackageResources.airflow2_notes_sql, PackageResources.airflow3_notes_sql)
     }
     smallXComs = either(PackageResources.airflow2_small_xcoms_sql, PackageResources.airflow3_small_xcoms_sql)
     xcoms = either(PackageResources.airflow2_xcoms_sql, PackageResources.airflow3_xcoms_sql)

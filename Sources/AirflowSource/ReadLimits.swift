@@ -13,11 +13,15 @@ struct ReadLimits: Sendable {
   /// `dag_run.conf`; a larger one is not fetched.
   var confBytes = 256 << 10
   /// Task instances that one set of queries asks for; a single run may have more.
-  var taskInstancesPerChunk = 10_000
+  var taskInstancesPerChunk = 12_500
   /// Once a call has read so many task instances, the rest is left to the next one.
-  var taskInstancesPerCall = 50_000
+  var taskInstancesPerCall = 25_000
+  /// Once a call has read for so many milliseconds, the rest is left to the next one.
+  var readMilliseconds = 500.0
   /// Once a call has read so many bytes of XComs and rendered fields, the rest is left to the next one.
   var contentBytesPerCall = 32 << 20
+  /// Up to this size on the disk `task_instance_note` is looked at as a whole.
+  var fewNotesBytes: Int64 = 1 << 20
   /// Runs of which one statement computes the fingerprints.
   var runsPerFingerprint = 100
   /// Once a slice of the sweep has taken so many milliseconds, the rest is left to the next one.

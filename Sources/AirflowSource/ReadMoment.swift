@@ -39,4 +39,15 @@ public struct RowCounts: Hashable, Sendable {
   public var renderedFieldsTooLarge = 0
 
   public init() {}
+
+  /// Adds up.
+  public static func += (left: inout RowCounts, right: RowCounts) {
+    left.dagRuns += right.dagRuns
+    left.taskInstances += right.taskInstances
+    left.taskInstanceHistory += right.taskInstanceHistory
+    left.xcoms += right.xcoms
+    left.xcomsTooLarge += right.xcomsTooLarge
+    left.renderedFields += right.renderedFields
+    left.renderedFieldsTooLarge += right.renderedFieldsTooLarge
+  }
 }

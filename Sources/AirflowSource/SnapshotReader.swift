@@ -3,14 +3,18 @@ import Postgres
 
 /// Reads whole DAG runs within one transaction, in chunks whose size follows from their number of task instances.
 struct SnapshotReader {
-  private let transaction: PostgresTransaction
+  let transaction: PostgresTransaction
+  let queries: Queries
+  let limits: ReadLimits
+  /// Whether to read XComs and rendered fields.
+  var withEvidence = true
   private let instance: InstanceName
-  private let queries: Queries
   private let normaliser: AttemptNormaliser
-  private let limits: ReadLimits
-  private var texts = TextPool()
-  private var contentBytes = 0
-  private(set) var rowCounts = RowCounts()
+  private let begin = ContinuousClock.now
+  private var tables = TableSizes()
+  var texts = TextPool()
+  var contentBytes = 0
+  var rowCounts = RowCounts()
 
   init(
     _ transaction: PostgresTransaction, instance: InstanceName, schema: AirflowSchema, queries: Queries,
@@ -23,18 +27,27 @@ struct SnapshotReader {
     self.limits = limits
   }
 
+  /// Bytes on the disk of tables that mostly are empty or small: what they cannot hold is not asked for.
+  private struct TableSizes {
+    var history: Int64 = 0
+    var reschedules: Int64 = 0
+    var notes: Int64 = 0
+  }
+
   /// One run while its parts come in.
-  private struct Parts {
+  struct Parts {
     var run: DagRun
     var live: [TaskInstanceRow] = []
     var history: [TaskInstanceRow] = []
     var firstPokes: [AttemptKey: Instant] = [:]
+    /// By task instance: the try is 0.
+    var notes: [AttemptKey: String] = [:]
     var xcoms: [XCom] = []
     var renderedFields: [RenderedFields] = []
   }
 
   /// The runs of one chunk. Rows come run by run, so that the run of a row mostly is that of the row before.
-  private struct Chunk {
+  struct Chunk {
     private(set) var ids: [Int64] = []
     var parts: [Parts] = []
     private var positions: [Int64: Int] = [:]
@@ -68,6 +81,7 @@ struct SnapshotReader {
   mutating func read(_ ids: [Int64]) throws -> (snapshots: [DagRunSnapshot], last: Int64?) {
     guard !ids.isEmpty else { return ([], nil) }
     let (runs, sizes) = try dagRuns(ids)
+    try tableSizes()
     var snapshots: [DagRunSnapshot] = []
     snapshots.reserveCapacity(runs.count)
     var position = 0
@@ -78,22 +92,33 @@ struct SnapshotReader {
         position += 1
       }
       try fill(&chunk)
-      for parts in chunk.parts { snapshots.append(snapshot(parts)) }
+      for index in chunk.parts.indices { snapshots.append(snapshot(&chunk.parts[index])) }
     }
     return (snapshots, ids[position - 1])
   }
 
   private var isFull: Bool {
     rowCounts.taskInstances >= limits.taskInstancesPerCall || contentBytes >= limits.contentBytesPerCall
+      || ContinuousClock.now - begin >= .milliseconds(limits.readMilliseconds)
   }
 
-  private func snapshot(_ parts: Parts) -> DagRunSnapshot {
+  /// Empties the parts, so that rows and attempts of a chunk are not all in memory at once.
+  private func snapshot(_ parts: inout Parts) -> DagRunSnapshot {
+    if !parts.notes.isEmpty {
+      for index in parts.live.indices {
+        var key = parts.live[index].attempt.key
+        key.tryNumber = 0
+        parts.live[index].attempt.note = parts.notes[key]
+      }
+    }
     var snapshot = DagRunSnapshot(
       run: parts.run,
       attempts: normaliser.attempts(
         of: parts.run, live: parts.live, history: parts.history, firstPokes: parts.firstPokes),
       xcoms: parts.xcoms, renderedFields: parts.renderedFields)
     if !parts.xcoms.isEmpty { snapshot.hiddenTries = normaliser.hiddenTries(parts.live, firstPokes: parts.firstPokes) }
+    parts.live = []
+    parts.history = []
     return snapshot
   }
 
@@ -111,9 +136,21 @@ struct SnapshotReader {
     return (runs, sizes)
   }
 
+  private mutating func tableSizes() throws {
+    try transaction.query(StaticSQL.tableSizes) { row in
+      tables = TableSizes(history: try row.int(0), reschedules: try row.int(1), notes: try row.int(2))
+    }
+  }
+
   private mutating func fill(_ chunk: inout Chunk) throws {
     guard !chunk.ids.isEmpty else { return }
     try taskInstances(&chunk)
+    if tables.history > 0, let query = queries.taskInstanceHistory { try earlierTries(query, &chunk) }
+    if tables.reschedules > 0, let query = queries.firstPokes { try firstPokes(query, &chunk) }
+    if tables.notes > 0, let query = tables.notes <= limits.fewNotesBytes ? queries.fewNotes : queries.notes {
+      try notes(query, &chunk)
+    }
+    guard withEvidence else { return }
     try xcoms(&chunk)
     try renderedFields(&chunk)
   }
@@ -124,101 +161,30 @@ struct SnapshotReader {
       guard let position = chunk.position(of: try row.int(0)) else { return }
       chunk.parts[position].live.append(try TaskInstanceRow(row, &texts))
     }
-    if let query = queries.taskInstanceHistory {
-      try transaction.copyOut(Queries.inlined(query, chunk.ids)) { row in
-        rowCounts.taskInstanceHistory += 1
-        guard let position = chunk.position(of: try row.int(0)) else { return }
-        chunk.parts[position].history.append(try TaskInstanceRow(row, &texts))
-      }
-    }
-    if let query = queries.firstPokes {
-      try transaction.query(query, [.intArray(chunk.ids)]) { row in
-        guard let position = chunk.position(of: try row.int(0)) else { return }
-        let key = AttemptKey(
-          taskID: try row.text(1), mapIndex: Int(try row.int(2)), tryNumber: Int(try row.optionalInt(3) ?? 0))
-        chunk.parts[position].firstPokes[key] = try row.optionalInstant(4)
-      }
-    }
   }
 
-  private mutating func xcoms(_ chunk: inout Chunk) throws {
-    var haveLarge: Set<Int64> = []
-    try transaction.copyOut(Queries.inlined(queries.smallXComs, chunk.ids, limits.xcomBytesAtOnce)) { row in
-      let id = try row.int(0)
-      let content: XCom.Content? = row.withBytes(6) { bytes in
-        contentBytes += bytes?.count ?? 0
-        return bytes.map(StoredValue.content)
-      }
-      if let content {
-        try add(row, content, &chunk)
-      } else if try row.optionalBool(5) ?? false {
-        try add(row, .json(RawJSON("null")), &chunk)
-      } else {
-        haveLarge.insert(id)
-      }
-    }
-    guard !haveLarge.isEmpty else { return }
-    let bounds = [limits.xcomBytes, limits.xcomBytesPerRun, limits.xcomBytesAtOnce]
-    try transaction.query(queries.xcoms, [.intArray(haveLarge.sorted())] + bounds.map { .int(Int64($0)) }) { row in
-      let bytes = Int(try row.optionalInt(5) ?? 0)
-      let content: XCom.Content? = row.withBytes(6) { $0.map(StoredValue.content) }
-      if content == nil { rowCounts.xcomsTooLarge += 1 } else { contentBytes += bytes }
-      try add(row, content ?? .tooLarge(bytes: bytes), &chunk)
-    }
-  }
-
-  private mutating func add(_ row: PostgresRow, _ content: XCom.Content, _ chunk: inout Chunk) throws {
-    rowCounts.xcoms += 1
-    guard let position = chunk.position(of: try row.int(0)) else { return }
-    chunk.parts[position].xcoms.append(
-      XCom(
-        taskID: try row.text(1, &texts), mapIndex: Int(try row.int(2)), key: try row.text(3, &texts),
-        // NOT NULL; an infinite one is later than every start.
-        timestamp: try row.optionalInstant(4) ?? Instant(microseconds: .max), content: content))
-  }
-
-  /// Those of task instances that look like dbt: by the operator's name, or because they wrote one of the dbt operators'
-  /// XComs.
-  private mutating func renderedFields(_ chunk: inout Chunk) throws {
-    var ids: [Int64] = []
-    var dagIDs: [String] = []
-    var runIDs: [String] = []
-    var taskIDs: [String] = []
-    var mapIndexes: [Int64] = []
-    for (id, parts) in zip(chunk.ids, chunk.parts) {
-      var wanted: Set<AttemptKey> = []
-      for row in parts.live where row.looksLikeDbt {
-        wanted.insert(AttemptKey(taskID: row.taskID, mapIndex: row.mapIndex, tryNumber: 0))
-      }
-      for xcom in parts.xcoms where xcom.key != "return_value" {
-        wanted.insert(AttemptKey(taskID: xcom.taskID, mapIndex: xcom.mapIndex, tryNumber: 0))
-      }
-      for key in wanted {
-        ids.append(id)
-        dagIDs.append(parts.run.key.dagID)
-        runIDs.append(parts.run.key.runID)
-        taskIDs.append(key.taskID)
-        mapIndexes.append(Int64(key.mapIndex))
-      }
-    }
-    guard !ids.isEmpty else { return }
-    try transaction.query(
-      queries.renderedFields,
-      [
-        .intArray(ids), .textArray(dagIDs), .textArray(runIDs), .textArray(taskIDs), .intArray(mapIndexes),
-        .int(Int64(limits.renderedBytes)), .int(Int64(limits.renderedBytesPerRun)),
-      ]
-    ) { row in
-      guard let stored = row.optionalBytes(4) else {
-        rowCounts.renderedFieldsTooLarge += 1
-        return
-      }
-      contentBytes += stored.count
+  private mutating func earlierTries(_ query: String, _ chunk: inout Chunk) throws {
+    try transaction.copyOut(Queries.inlined(query, chunk.ids)) { row in
+      rowCounts.taskInstanceHistory += 1
       guard let position = chunk.position(of: try row.int(0)) else { return }
-      chunk.parts[position].renderedFields.append(
-        RenderedFields(
-          taskID: try row.text(1), mapIndex: Int(try row.int(2)), fields: StoredValue(stored).rawJSON))
-      rowCounts.renderedFields += 1
+      chunk.parts[position].history.append(try TaskInstanceRow(row, &texts))
+    }
+  }
+
+  private mutating func firstPokes(_ query: String, _ chunk: inout Chunk) throws {
+    try transaction.query(query, [.intArray(chunk.ids)]) { row in
+      guard let position = chunk.position(of: try row.int(0)) else { return }
+      let key = AttemptKey(
+        taskID: try row.text(1), mapIndex: Int(try row.int(2)), tryNumber: Int(try row.optionalInt(3) ?? 0))
+      chunk.parts[position].firstPokes[key] = try row.optionalInstant(4)
+    }
+  }
+
+  private mutating func notes(_ query: String, _ chunk: inout Chunk) throws {
+    try transaction.query(query, [.intArray(chunk.ids)]) { row in
+      guard let position = chunk.position(of: try row.int(0)) else { return }
+      let key = AttemptKey(taskID: try row.text(1), mapIndex: Int(try row.int(2)), tryNumber: 0)
+      chunk.parts[position].notes[key] = try row.optionalText(3)
     }
   }
 }

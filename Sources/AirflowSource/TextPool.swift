@@ -1,63 +1,100 @@
 import ExecutionModel
+import Glibc
 import Postgres
 
-/// Texts that come again and again in a table (hosts, operators, tasks), each kept once: a million rows then share a few
+/// Texts that come again and again in a table (hosts, operators, tasks), each made once: a million rows then share a few
 /// thousand strings instead of allocating their own.
 struct TextPool {
   private struct Entry {
     var hash: UInt64
+    /// Where its bytes are in ``bytes``.
+    var offset: Int
+    var count: Int
     var text: String
   }
 
-  /// Open addressing; a power of two.
-  private var entries: [Entry?]
-  private var count = 0
+  /// Longer ones hardly come twice.
+  private static let longestText = 256
 
-  init(capacity: Int = 8192) { entries = Array(repeating: nil, count: capacity) }
+  /// Open addressing over ``entries``: position + 1, or 0. A power of two.
+  private var slots: [Int32]
+  private var entries: [Entry] = []
+  private var bytes: [UInt8] = []
+  private let limit: Int
+
+  /// - Parameter limit: how many texts are kept before the pool begins anew.
+  init(limit: Int = 8192) {
+    self.limit = max(limit, 1)
+    slots = Array(repeating: 0, count: 64)
+  }
 
   /// The text as `String(lossless:)` makes it.
-  mutating func text(_ bytes: UnsafeRawBufferPointer) -> String {
-    // Up to 15 bytes are stored in the string itself.
-    if bytes.count <= 15 { return String(lossless: bytes) }
-    let hash = Self.hash(bytes)
-    var slot = Int(truncatingIfNeeded: hash) & (entries.count - 1)
-    while let entry = entries[slot] {
-      if entry.hash == hash, Self.matches(entry.text, bytes) { return entry.text }
-      slot = (slot + 1) & (entries.count - 1)
+  mutating func text(_ wanted: UnsafeRawBufferPointer) -> String {
+    guard wanted.count <= Self.longestText, let start = wanted.baseAddress, !wanted.isEmpty else {
+      return String(lossless: wanted)
     }
-    let text = String(lossless: bytes)
-    // Text of other bytes (see `String(lossless:)`) would never match.
-    guard Self.matches(text, bytes) else { return text }
-    if count * 2 >= entries.count {
-      entries = Array(repeating: nil, count: entries.count)
-      count = 0
-      slot = Int(truncatingIfNeeded: hash) & (entries.count - 1)
+    let hash = Self.hash(wanted)
+    var slot = Int(truncatingIfNeeded: hash) & (slots.count - 1)
+    while slots[slot] != 0 {
+      let position = Int(slots[slot]) - 1
+      if entries[position].hash == hash, entries[position].count == wanted.count,
+        bytes.withUnsafeBytes({ memcmp($0.baseAddress! + entries[position].offset, start, wanted.count) }) == 0
+      {
+        return entries[position].text
+      }
+      slot = (slot + 1) & (slots.count - 1)
     }
-    entries[slot] = Entry(hash: hash, text: text)
-    count += 1
+    let text = String(lossless: wanted)
+    add(Entry(hash: hash, offset: bytes.count, count: wanted.count, text: text))
+    bytes.append(contentsOf: wanted)
     return text
   }
 
-  private static func matches(_ text: String, _ bytes: UnsafeRawBufferPointer) -> Bool {
-    text.utf8.withContiguousStorageIfAvailable { stored in
-      stored.count == bytes.count && UnsafeRawBufferPointer(stored).elementsEqual(bytes)
-    } ?? false
+  private mutating func add(_ entry: Entry) {
+    var entry = entry
+    if entries.count == limit {
+      entries.removeAll(keepingCapacity: true)
+      bytes.removeAll(keepingCapacity: true)
+      slots = Array(repeating: 0, count: slots.count)
+      entry.offset = 0
+    }
+    entries.append(entry)
+    if entries.count * 2 > slots.count {
+      slots = Array(repeating: 0, count: slots.count * 4)
+      for position in entries.indices { place(position) }
+    } else {
+      place(entries.count - 1)
+    }
+  }
+
+  private mutating func place(_ position: Int) {
+    var slot = Int(truncatingIfNeeded: entries[position].hash) & (slots.count - 1)
+    while slots[slot] != 0 { slot = (slot + 1) & (slots.count - 1) }
+    slots[slot] = Int32(position + 1)
   }
 
   /// Eight bytes at a time, each mixed in by a multiplication whose halves are folded.
   private static func hash(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
     var hash = UInt64(bytes.count) &* 0x9E37_79B9_7F4A_7C15
-    var offset = 0
     func mix(_ word: UInt64) {
       let product = (hash ^ word).multipliedFullWidth(by: 0x9FB2_1C65_1E98_DF25)
       hash = product.high ^ product.low
     }
+    var offset = 0
     while offset + 8 <= bytes.count {
       mix(bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
       offset += 8
     }
-    // At least 16 bytes: the last eight overlap with those before.
-    if offset < bytes.count { mix(bytes.loadUnaligned(fromByteOffset: bytes.count - 8, as: UInt64.self)) }
+    if offset < bytes.count {
+      var word: UInt64 = 0
+      // The last eight overlap with those before; fewer than eight in all are put together.
+      if bytes.count >= 8 {
+        word = bytes.loadUnaligned(fromByteOffset: bytes.count - 8, as: UInt64.self)
+      } else {
+        for byte in bytes { word = word << 8 | UInt64(byte) }
+      }
+      mix(word)
+    }
     return hash
   }
 }
@@ -70,6 +107,7 @@ extension PostgresRow {
   }
 
   func optionalText(_ column: Int, _ pool: inout TextPool) -> String? {
-    withBytes(column) { bytes in bytes.map { pool.text($0) } }
+    guard let bytes = unsafeBytes(column) else { return nil }
+    return pool.text(bytes)
   }
 }

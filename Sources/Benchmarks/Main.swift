@@ -6,6 +6,10 @@ import Platform
   static let help = """
     Usage: Benchmarks apply [--sinks none|file|events|both] [RUNS]
         Keeps a made-up history of RUNS (20,000) DAG runs of 50 task instances in a new ledger in the temporary folder.
+    Usage: Benchmarks read [--task-instances-only] CONNINFO
+        Pages through the whole history of an Airflow database exactly as the daemon does, and drops what it read.
+        --task-instances-only leaves out XComs and rendered fields: the rows that `psql \\copy` of task_instance
+        joined with dag_run gives, earlier tries besides.
 
     """
 
@@ -14,6 +18,7 @@ import Platform
     do {
       switch arguments.first {
       case "apply": try await ApplyBenchmark(Array(arguments.dropFirst())).run()
+      case "read": try await ReadBenchmark(Array(arguments.dropFirst())).run()
       case "--help", "help": try StandardOutput.write(help)
       default: throw WrongUsage()
       }

@@ -47,11 +47,21 @@ extension String {
   public func precedesInBytes(_ other: String) -> Bool { compareBytes(with: other) < 0 }
 
   /// Less than, equal to or greater than 0, like memcmp; a text precedes what it begins.
-  private func compareBytes(with other: String) -> Int {
+  public func compareBytes(with other: String) -> Int {
     let result = utf8.withContiguousStorageIfAvailable { mine in
       other.utf8.withContiguousStorageIfAvailable { theirs in
-        for index in 0..<min(mine.count, theirs.count) where mine[index] != theirs[index] {
-          return Int(mine[index]) - Int(theirs[index])
+        let (mine, theirs) = (UnsafeRawBufferPointer(mine), UnsafeRawBufferPointer(theirs))
+        let shared = min(mine.count, theirs.count)
+        var offset = 0
+        while offset + 8 <= shared {
+          let left = UInt64(bigEndian: mine.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+          let right = UInt64(bigEndian: theirs.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+          if left != right { return left < right ? -1 : 1 }
+          offset += 8
+        }
+        while offset < shared {
+          if mine[offset] != theirs[offset] { return Int(mine[offset]) - Int(theirs[offset]) }
+          offset += 1
         }
         return mine.count - theirs.count
       }
@@ -60,6 +70,31 @@ extension String {
     // Text that is not stored as UTF-8 does not occur on this platform, but would still be compared right.
     if utf8.elementsEqual(other.utf8) { return 0 }
     return utf8.lexicographicallyPrecedes(other.utf8) ? -1 : 1
+  }
+
+  /// The first sixteen bytes as two numbers, filled up with zeros: where those of two texts differ, the texts are in the
+  /// same order.
+  public var leadingBytes: (UInt64, UInt64) {
+    let result = utf8.withContiguousStorageIfAvailable { stored -> (UInt64, UInt64) in
+      let bytes = UnsafeRawBufferPointer(stored)
+      if bytes.count >= 16 {
+        return (
+          UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)),
+          UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+        )
+      }
+      return Self.leading(bytes)
+    }
+    return result ?? Self.leading(utf8.prefix(16))
+  }
+
+  private static func leading(_ bytes: some Sequence<UInt8>) -> (UInt64, UInt64) {
+    var numbers: (UInt64, UInt64) = (0, 0)
+    for (index, byte) in bytes.enumerated() {
+      if index < 8 { numbers.0 |= UInt64(byte) << UInt64(56 - 8 * index) }
+      if index >= 8 { numbers.1 |= UInt64(byte) << UInt64(120 - 8 * index) }
+    }
+    return numbers
   }
 
   /// The bytes that ``init(lossless:)`` was given.

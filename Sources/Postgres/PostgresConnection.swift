@@ -92,7 +92,8 @@ public actor PostgresConnection {
         try session.run(
           """
           BEGIN \(mode); SET LOCAL statement_timeout = \(limits.statementTimeout); \
-          SET LOCAL lock_timeout = \(limits.lockTimeout); SET LOCAL TimeZone = 'UTC'\(encoding)
+          SET LOCAL lock_timeout = \(limits.lockTimeout); \
+          SET LOCAL idle_in_transaction_session_timeout = \(limits.idleTimeout); SET LOCAL TimeZone = 'UTC'\(encoding)
           """, operation)
         return session
       } catch {

@@ -8,10 +8,10 @@ public struct PostgresRow {
   let fields: RowFields
 
   /// How many columns there are.
-  public var count: Int { fields.columns.count }
+  public var count: Int { fields.count }
 
   /// Whether the column is NULL (or does not exist).
-  public func isNull(_ column: Int) -> Bool { bytes(column) == nil }
+  public func isNull(_ column: Int) -> Bool { fields[column] == nil }
 
   /// text, varchar, char, name, json.
   public func text(_ column: Int) throws(PostgresError) -> String { String(lossless: try present(column)) }
@@ -61,12 +61,10 @@ public struct PostgresRow {
   }
 
   /// bytea, or any other type as the server sends it in binary.
-  public func optionalBytes(_ column: Int) -> [UInt8]? { bytes(column).map { Array($0) } }
+  public func optionalBytes(_ column: Int) -> [UInt8]? { fields[column].map { Array($0) } }
 
-  /// The value as the server sends it, without a copy; nil for NULL. The pointer must not leave `body`.
-  public func withBytes<R>(_ column: Int, _ body: (UnsafeRawBufferPointer?) throws -> R) rethrows -> R {
-    try body(bytes(column))
-  }
+  /// The value as the server sends it, without a copy; nil for NULL. The pointer is valid as long as the row is.
+  public func unsafeBytes(_ column: Int) -> UnsafeRawBufferPointer? { fields[column] }
 
   /// uuid in its usual lower-case form.
   public func optionalUUID(_ column: Int) throws(PostgresError) -> String? {
@@ -102,16 +100,11 @@ public struct PostgresRow {
     return value == .min || overflow ? nil : Instant(microseconds: microseconds)
   }
 
-  private func bytes(_ column: Int) -> UnsafeRawBufferPointer? {
-    guard fields.columns.indices.contains(column), fields.columns[column].baseAddress != nil else { return nil }
-    return fields.columns[column]
-  }
-
   private func existing(_ column: Int) throws(PostgresError) -> UnsafeRawBufferPointer? {
-    guard fields.columns.indices.contains(column) else {
-      throw malformed(column, "there are only \(fields.columns.count) columns")
+    guard column >= 0, column < fields.count else {
+      throw malformed(column, "there are only \(fields.count) columns")
     }
-    return bytes(column)
+    return fields[column]
   }
 
   private func present(_ column: Int) throws(PostgresError) -> UnsafeRawBufferPointer {

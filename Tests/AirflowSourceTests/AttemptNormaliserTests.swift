@@ -15,8 +15,8 @@ import Testing
     isDeferral: Bool = false
   ) -> TaskInstanceRow {
     var row = TaskInstanceRow(taskID: "t", mapIndex: mapIndex, tryNumber: number, state: state)
-    row.startDate = start.map { Instant(microseconds: $0) }
-    row.endDate = end.map { Instant(microseconds: $0) }
+    row.attempt.startDate = start.map { Instant(microseconds: $0) }
+    row.attempt.endDate = end.map { Instant(microseconds: $0) }
     row.isDeferral = isDeferral
     return row
   }
@@ -138,7 +138,7 @@ import Testing
 
   @Test func theCustomOperatorNameIsNotOverriddenAndNotesGoToTheNewestTry() {
     var live = row(nil, 2)
-    live.note = "look"
+    live.attempt.note = "look"
     let attempts = new.attempts(
       of: Self.run, live: [live], history: [row("failed", 1, start: 1), row("failed", 2, start: 2)])
     #expect(attempts.map(\.note) == [nil, "look"])
@@ -218,7 +218,8 @@ import Testing
         let start = change["start_date"]?.stringValue.flatMap({ Instant($0) })
       {
         let shown = taskInstance(row)
-        let attempt = AttemptKey(taskID: shown.taskID, mapIndex: shown.mapIndex, tryNumber: shown.tryNumber ?? 0)
+        let attempt = AttemptKey(
+          taskID: shown.attempt.key.taskID, mapIndex: shown.attempt.key.mapIndex, tryNumber: shown.tryNumber ?? 0)
         pokes[found.key, default: [:]][attempt] = min(start, pokes[found.key]?[attempt] ?? start)
         touched.insert(found.key)
         continue
@@ -273,8 +274,8 @@ import Testing
     var row = TaskInstanceRow(
       taskID: columns["task_id"]?.stringValue ?? "?", mapIndex: Int(columns["map_index"]?.integerValue ?? -1),
       tryNumber: columns["try_number"]?.integerValue.map { Int($0) }, state: columns["state"]?.stringValue)
-    row.startDate = columns["start_date"]?.stringValue.flatMap { Instant($0) }
-    row.endDate = columns["end_date"]?.stringValue.flatMap { Instant($0) }
+    row.attempt.startDate = columns["start_date"]?.stringValue.flatMap { Instant($0) }
+    row.attempt.endDate = columns["end_date"]?.stringValue.flatMap { Instant($0) }
     row.isDeferral = columns["next_method"]?.stringValue != nil
     return row
   }

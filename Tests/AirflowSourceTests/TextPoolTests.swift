@@ -8,7 +8,7 @@ import Testing
     let seed = UInt64.random(in: 0 ... .max)
     var random = SeededRandom(seed)
     // So small that it overflows again and again.
-    var pool = TextPool(capacity: 16)
+    var pool = TextPool(limit: 16)
     var texts: [[UInt8]] = [[], Array("é☃".utf8), Array(repeating: 0xFF, count: 40), Array("a".utf8)]
     for _ in 0..<60 {
       let length = Int.random(in: 0..<40, using: &random)

@@ -74,4 +74,26 @@ import Testing
     // As many bytes, in another order.
     #expect(!"q\u{323}\u{307}".hasSameBytes(as: "q\u{307}\u{323}"))
   }
+
+  @Test func bytesAreComparedFromTheFirstToTheLast() {
+    let seed = UInt64.random(in: 1 ... .max)
+    var random = Seeded(seed)
+    func sign(_ number: Int) -> Int { number.signum() }
+    for _ in 0..<5_000 {
+      // Few different bytes around the widths that are compared at once.
+      let shared = String(repeating: "a", count: Int.random(in: 0...17, using: &random))
+      let texts = (0..<2).map { _ in
+        shared
+          + (0..<Int.random(in: 0...9, using: &random)).map { _ in
+            ["\0", "a", "b", "é", "\u{10FFFF}"].randomElement(using: &random) ?? ""
+          }.joined()
+      }
+      let bytes = texts.map { Array($0.utf8) }
+      let expected = bytes[0] == bytes[1] ? 0 : bytes[0].lexicographicallyPrecedes(bytes[1]) ? -1 : 1
+      #expect(sign(texts[0].compareBytes(with: texts[1])) == expected, "seed \(seed): \(texts)")
+      #expect(sign(texts[1].compareBytes(with: texts[0])) == -expected, "seed \(seed): \(texts)")
+      let (left, right) = (texts[0].leadingBytes, texts[1].leadingBytes)
+      if left != right { #expect((left < right) == (expected < 0), "seed \(seed): \(texts)") }
+    }
+  }
 }

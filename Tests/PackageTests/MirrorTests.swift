@@ -10,10 +10,10 @@ struct MirrorTests {
       "AirflowSchema": "SchemaProbeTests", "AirflowTables": "QueriesTests", "AirflowVersion": "SchemaFindingsTests",
       "ColumnType": "SchemaContractTests",
       "DagRows": "AirflowReaderTests", "DagRunRow": "AirflowReaderTests", "HistoryRequest": "AirflowReaderTests",
-      "LiveRequest": "AirflowReaderTests", "PickleMachine": "PickleTests", "PickleUnfolding": "PickleTests",
+      "PickleMachine": "PickleTests", "PickleUnfolding": "PickleTests",
       "PythonJSON": "StoredValueTests", "ReadLimits": "AirflowReaderTests", "ReadMoment": "AirflowReaderTests",
-      "SnapshotBatch": "AirflowReaderSweepTests",
-      "SnapshotReader": "AirflowReaderTests", "SweepRequest": "AirflowReaderSweepTests",
+      "SnapshotBatch": "AirflowReaderSweepTests", "SnapshotReader": "AirflowReaderTests",
+      "SnapshotReader+Evidence": "AirflowReaderTests", "SweepRequest": "AirflowReaderSweepTests",
       "SweepSelection": "AirflowReaderSweepTests", "TaskInstanceRow": "AirflowReaderTests",
     ],
     "CommandLine": [
@@ -87,6 +87,7 @@ struct MirrorTests {
     "Telemetry": ["Metric": "TelemetryTests", "TelemetryEvent": "TelemetryTests"],
     // Programs: their screens and exit statuses are held against real databases by the tests of Engine.
     "airflow-syncer": ["*": "driven as a program by the tests of Engine"],
+    "Benchmarks": ["*": "measures, and asserts nothing"],
     "dbt-cloud-stand-in": ["*": "DbtCloudStandIn/ProgramTests"],
   ]
 

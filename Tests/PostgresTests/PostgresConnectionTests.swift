@@ -62,10 +62,11 @@ import Testing
     let settings = try await connection.rows(
       """
       SELECT current_setting('transaction_isolation'), current_setting('transaction_read_only'),
-        current_setting('TimeZone'), current_setting('statement_timeout'), current_setting('lock_timeout')
-      """, limits: TransactionLimits(statementTimeout: 12_345, lockTimeout: 678)
-    ) { row in try (0..<5).map { try row.text($0) } }
-    #expect(settings == [["repeatable read", "on", "UTC", "12345ms", "678ms"]])
+        current_setting('TimeZone'), current_setting('statement_timeout'), current_setting('lock_timeout'),
+        current_setting('idle_in_transaction_session_timeout')
+      """, limits: TransactionLimits(statementTimeout: 12_345, lockTimeout: 678, idleTimeout: 910)
+    ) { row in try (0..<6).map { try row.text($0) } }
+    #expect(settings == [["repeatable read", "on", "UTC", "12345ms", "678ms", "910ms"]])
   }
 
   @Test func writingIsRefused() async throws {
@@ -200,6 +201,33 @@ import Testing
     #expect(error.kind == .server && error.sqlState == "57014" && error.isSafeToRetry, "\(error)")
     #expect(error.query == "SELECT pg_sleep(60)")
     #expect(try await connection.backend() == backend)
+  }
+
+  @Test func aStatementTimeoutInTheMiddleOfACopyIsTheSame() async throws {
+    let connection = try await PostgresServer.shared.connection()
+    let backend = try await connection.backend()
+    let error = try await connection.error {
+      try await $0.readOnly(TransactionLimits(statementTimeout: 200)) { transaction in
+        try transaction.copyOut("SELECT i, pg_sleep(0.001) FROM generate_series(1, 1000000) i") { _ in }
+      }
+    }
+    #expect(error.kind == .server && error.sqlState == "57014" && error.isSafeToRetry, "\(error)")
+    #expect(try await connection.backend() == backend)
+  }
+
+  @Test func aTransactionInWhichTheClientStopsIsEndedByTheServer() async throws {
+    let server = try await PostgresServer.shared
+    let connection = server.connection()
+    let backend = try await connection.backend()
+    let error = try await connection.error {
+      try await $0.readOnly(TransactionLimits(idleTimeout: 50)) { transaction in
+        // What a stopped process looks like to the server: nothing comes until it has lost its patience.
+        while kill(pid_t(backend), 0) == 0 || errno == EPERM { usleep(10_000) }
+        try transaction.query("SELECT 1") { _ in }
+      }
+    }
+    #expect(error.kind == .lost && error.isSafeToRetry, "\(error)")
+    #expect(try await connection.backend() != backend)
   }
 
   @Test func aLockTimeoutIsAServerErrorWorthARetry() async throws {

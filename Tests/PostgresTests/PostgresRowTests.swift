@@ -61,7 +61,7 @@ import Testing
       #expect(try row.optionalUUID(6) == "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11")
       #expect(try row.text(7) == "x")
       #expect(try row.optionalText(8) == "{\"a\": 1}")
-      #expect(row.withBytes(5) { $0?.count } == 2)
+      #expect(row.unsafeBytes(5)?.count == 2)
       for column in [9, 10] {
         #expect(row.isNull(column))
         #expect(try row.optionalBool(column) == nil)
@@ -69,7 +69,7 @@ import Testing
         #expect(try row.optionalText(column) == nil)
         #expect(try row.optionalDouble(column) == nil)
         #expect(row.optionalBytes(column) == nil)
-        #expect(row.withBytes(column) { $0 == nil })
+        #expect(row.unsafeBytes(column) == nil)
       }
       // Empty is not NULL.
       #expect(!row.isNull(11))

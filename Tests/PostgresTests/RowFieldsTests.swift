@@ -7,7 +7,7 @@ import Testing
     let fields = RowFields(query: "q")
     return try bytes.withUnsafeBytes { tuple in
       guard try fields.load(tuple: tuple) else { return nil }
-      return fields.columns.map { $0.baseAddress == nil ? nil : Array($0) }
+      return (0..<fields.count).map { fields[$0].map { Array($0) } }
     }
   }
 

@@ -1,6 +1,7 @@
 -- Fingerprints of the runs $1: one number for all that is read of a run. Each column is hashed with a seed of its own
 -- and NULL is that seed, so that a value in one column never looks like the same value in another one. Rows are added
--- up: their order does not matter. Times are compared in UTC, whatever the session's time zone.
+-- up: their order does not matter. Times are compared in UTC, whatever the session's time zone. Rendered fields are
+-- looked at while a dbt task is under way, for they are written some time after its start; later Airflow throws them out.
 select dr.id,
        hashtextextended(dr.dag_id, 1)
        # hashtextextended(dr.run_id, 2)
@@ -28,6 +29,18 @@ cross join lateral (
            # coalesce(hashtextextended({ti.custom_operator_name|text}, 9), 9)
            # coalesce(hashtextextended({ti.rendered_map_index|text}, 10), 10)
            # coalesce(hashint8extended(ti.max_tries, 11), 11)
+           # case
+               when ti.state in ('running', 'deferred', 'up_for_reschedule')
+                 and (ti.operator ilike '%dbt%' or {ti.custom_operator_name|text} ilike '%dbt%')
+               then coalesce((
+                 select hashtextextended(r.rendered_fields::text, 14)
+                 from rendered_task_instance_fields r
+                 where r.dag_id = ti.dag_id and r.task_id = ti.task_id
+                   and r.run_id = ti.run_id and r.map_index = ti.map_index
+                   and pg_column_size(r.rendered_fields) <= 65536
+               ), 14)
+               else 0
+             end
 --if task_instance_note
            # coalesce((
                select hashtextextended(n.content, 12)

@@ -5,7 +5,6 @@ select dr.id, h.task_id, h.map_index, h.try_number, h.state,
        h.queued_dttm, h.start_date, h.end_date, h.duration,
        h.max_tries, h.hostname, h.pool, h.queue,
        {h.rendered_map_index|text},
-       null::text,
        false
 from dag_run dr
 cross join lateral (

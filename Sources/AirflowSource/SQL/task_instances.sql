@@ -5,11 +5,9 @@ select dr.id, ti.task_id, ti.map_index, ti.try_number, ti.state,
        ti.queued_dttm, ti.start_date, ti.end_date, ti.duration,
        ti.max_tries, ti.hostname, ti.pool, ti.queue,
        {ti.rendered_map_index|text},
-       {n.content|text},
        ti.next_method is not null
 from dag_run dr
 cross join lateral (
   select * from task_instance i where i.dag_id = dr.dag_id and i.run_id = dr.run_id offset 0
 ) ti
-left join task_instance_note n on n.ti_id = ti.id --if task_instance_note
 where dr.id = any($1::int8[])
