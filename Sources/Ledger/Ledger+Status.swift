@@ -161,7 +161,7 @@ extension Ledger {
     links.withoutLink = Int(
       try database.prepare(
         """
-        SELECT count(*) FROM dag_run r JOIN attempt a ON a.dag_run = r.id
+        SELECT count(*) FROM dag_run r CROSS JOIN attempt a ON a.dag_run = r.id
         WHERE r.start_date >= ? AND a.operator = 'DbtCloudRunJobOperator' AND a.start_date IS NOT NULL AND a.try_number > 0
           AND NOT EXISTS (SELECT 1 FROM link l WHERE l.dag_run = a.dag_run AND l.task_id = a.task_id
             AND l.map_index = a.map_index AND l.try_number = a.try_number AND l.is_candidate = 0)

@@ -82,6 +82,7 @@ struct MirrorTests {
     "Telemetry": ["Metric": "TelemetryTests", "TelemetryEvent": "TelemetryTests"],
     // Programs: their screens and exit statuses are held against real databases by the tests of Engine.
     "airflow-syncer": ["*": "driven as a program by the tests of Engine"],
+    "Benchmarks": ["*": "measures, and asserts nothing"],
     "dbt-cloud-stand-in": ["*": "DbtCloudStandIn/ProgramTests"],
   ]
 
