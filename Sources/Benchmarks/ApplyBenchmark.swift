@@ -10,10 +10,13 @@ import Synchronization
 struct ApplyBenchmark {
   private let runs: Int
   private let sinks: [SinkRegistration]
+  private let keepsLedger: Bool
 
-  /// `[--sinks none|file|events|both] [RUNS]`
+  /// `[--keep] [--sinks none|file|events|both] [RUNS]`
   init(_ arguments: [String]) throws {
     var rest = arguments
+    keepsLedger = rest.first == "--keep"
+    if keepsLedger { rest.removeFirst() }
     var wanted = "both"
     if rest.first == "--sinks" {
       guard rest.count > 1 else { throw WrongUsage() }
@@ -36,7 +39,7 @@ struct ApplyBenchmark {
 
   func run() async throws {
     let folder = try makeFolder()
-    defer { remove(folder) }
+    defer { if !keepsLedger { remove(folder) } }
     let path = folder + "/ledger.db"
     let ledger = Ledger(path: path, purpose: .syncing)
     try await ledger.open()
@@ -59,6 +62,7 @@ struct ApplyBenchmark {
       slowest = max(slowest, end.seconds - begin.seconds)
     }
     let size = bytes(path)
+    let peak = ResourceUsage.peakMegabytes
     let beforeStatus = ResourceUsage.now
     let status = try await ledger.status()
     let statusSeconds = ResourceUsage.now.seconds - beforeStatus.seconds
@@ -73,12 +77,12 @@ struct ApplyBenchmark {
       """
       kept \(attempts) task instances of \(runs) DAG runs in \(fixed(seconds)) s, \
       \(fixed(Double(attempts) / seconds, 0)) task instances/s
-        processor \(fixed(processor)) s, \(fixed(proposer.seconds)) s of it for finding links, peak \(fixed(ResourceUsage.peakMegabytes, 1)) MB, \(history.pages) transactions, \
+        processor \(fixed(processor)) s, \(fixed(proposer.seconds)) s of it for finding links, peak \(fixed(peak, 1)) MB, \(history.pages) transactions, \
       the longest \(fixed(slowest * 1000, 0)) ms
         \(links) links, \(status.sinks.reduce(0) { $0 + $1.pending }) items to deliver, \
       ledger of \(fixed(Double(size) / 1_048_576, 1)) MB
         afterwards: status \(fixed(statusSeconds * 1000, 1)) ms, list of \(listed) runs \(fixed(listSeconds * 1000, 1)) ms
-
+      \(keepsLedger ? "  " + path + "\n" : "")
       """)
   }
 
@@ -110,10 +114,16 @@ private final class Proposer: Sendable {
   var seconds: Double { spent.withLock { $0 } }
 
   @Sendable func propose(_ snapshot: DagRunSnapshot, _ known: [TaskAttempt]) -> [LinkProposal] {
-    let begin = monotonicSeconds()
+    let begin = threadSeconds
     let links = proposeLinks(for: snapshot, known: known.map(KnownAttempt.init))
-    spent.withLock { $0 += monotonicSeconds() - begin }
+    spent.withLock { $0 += threadSeconds - begin }
     return links
+  }
+
+  private var threadSeconds: Double {
+    var time = timespec()
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
   }
 }
 

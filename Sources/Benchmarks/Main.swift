@@ -4,8 +4,9 @@ import Platform
 /// Measures parts of the program by themselves; `scripts/bench` puts the numbers together.
 @main enum Main {
   static let help = """
-    Usage: Benchmarks apply [--sinks none|file|events|both] [RUNS]
+    Usage: Benchmarks apply [--keep] [--sinks none|file|events|both] [RUNS]
         Keeps a made-up history of RUNS (20,000) DAG runs of 50 task instances in a new ledger in the temporary folder.
+        --keep leaves the ledger there.
     Usage: Benchmarks read [--task-instances-only] CONNINFO
         Pages through the whole history of an Airflow database exactly as the daemon does, and drops what it read.
         --task-instances-only leaves out XComs and rendered fields: the rows that `psql \\copy` of task_instance

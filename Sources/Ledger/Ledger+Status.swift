@@ -175,7 +175,7 @@ extension Ledger {
     links.withoutLink = Int(
       try database.prepare(
         """
-        SELECT count(*) FROM dag_run r JOIN attempt a ON a.dag_run = r.id
+        SELECT count(*) FROM dag_run r CROSS JOIN attempt a ON a.dag_run = r.id
         LEFT JOIN link p ON p.dag_run = a.dag_run AND p.task_id = a.task_id AND p.map_index = a.map_index
           AND p.try_number = a.try_number AND p.run_id = 0
         WHERE r.start_date >= ? AND (a.operator = 'DbtCloudRunJobOperator' OR p.id IS NOT NULL) AND a.start_date IS NOT NULL

@@ -20,7 +20,7 @@ enum LedgerFile {
     try database.execute(
       """
       PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY;
-      PRAGMA cache_size = -8000; PRAGMA journal_size_limit = 67108864; PRAGMA secure_delete = OFF
+      PRAGMA cache_size = -8000; PRAGMA journal_size_limit = 67108864
       """)
     database.keepWriteAheadLog()
     try migrate(database)

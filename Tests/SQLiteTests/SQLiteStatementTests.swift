@@ -73,4 +73,36 @@ struct SQLiteStatementTests {
     try database.prepare("INSERT INTO v (t) VALUES (?)").binding { $0("one") }.run()
     #expect(try database.integer("SELECT count(*) FROM v") == 1)
   }
+
+  @Test func whatIsNotBoundIsNullWhateverWasBoundBefore() throws {
+    let statement = try database.prepare("SELECT ?1, ?2")
+    #expect(
+      try statement.binding {
+        $0("one")
+        $0("two")
+      }.firstRow { $0.text(0) + $0.text(1) } == "onetwo")
+    #expect(try statement.binding { $0("three") }.firstRow { $0.isNull(1) && $0.text(0) == "three" } == true)
+    #expect(try statement.firstRow { $0.isNull(0) && $0.isNull(1) } == true)
+  }
+
+  /// Short texts share a place, long ones have their own; each run has its own texts.
+  @Test(arguments: [1, 15, 16, 300, 1023, 1024, 1025, 5000]) func textsDoNotMix(_ length: Int) throws {
+    let statement = try database.prepare("SELECT ?, ?, ?, ?")
+    for letters in [["a", "b", "c", "d"], ["e", "f", "g", "h"]] {
+      let texts = letters.enumerated().map { String(repeating: $1, count: length + $0) }
+      let back = try statement.binding { for text in texts { $0(text) } }.firstRow { row in (0..<4).map { row.text($0) }
+      }
+      #expect(back == texts)
+    }
+  }
+
+  @Test func aRowInHandKeepsItsTextsUntilTheStatementIsUsedAnew() throws {
+    let first = try database.prepare("SELECT ?").binding { $0("first") }
+    #expect(try first.step())
+    let second = try database.prepare("SELECT ? || ''").binding { $0("second") }
+    #expect(try second.step())
+    #expect(first.text(0) == "first" && second.text(0) == "second")
+    _ = first.binding { $0("third") }
+    #expect(try first.firstRow { $0.text(0) } == "third")
+  }
 }
