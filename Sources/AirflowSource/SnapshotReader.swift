@@ -117,9 +117,20 @@ struct SnapshotReader {
         of: parts.run, live: parts.live, history: parts.history, firstPokes: parts.firstPokes),
       xcoms: parts.xcoms, renderedFields: parts.renderedFields)
     if !parts.xcoms.isEmpty { snapshot.hiddenTries = normaliser.hiddenTries(parts.live, firstPokes: parts.firstPokes) }
+    snapshot.waiting = Self.waiting(parts.live, snapshot.attempts)
     parts.live = []
     parts.history = []
     return snapshot
+  }
+
+  /// Task instances whose row shows no try.
+  private static func waiting(_ live: [TaskInstanceRow], _ attempts: [TaskAttempt]) -> Set<AttemptKey> {
+    guard attempts.count(where: \.isCurrent) < live.count else { return [] }
+    func instance(_ key: AttemptKey) -> AttemptKey {
+      AttemptKey(taskID: key.taskID, mapIndex: key.mapIndex, tryNumber: 0)
+    }
+    let shown = Set(attempts.lazy.filter(\.isCurrent).map { instance($0.key) })
+    return Set(live.lazy.map { instance($0.attempt.key) }).subtracting(shown)
   }
 
   // MARK: Queries

@@ -70,8 +70,8 @@ actor Capture {
   /// Runs that polls read until they are seen closed or gone.
   private(set) var openRuns: Set<Int64> = []
   private var knownInWindow: Set<Int64> = []
-  /// Open runs as they are in the ledger, so that what did not change is not written.
-  private var seen: [Int64: Int] = [:]
+  /// Fingerprints of open runs as they are in the ledger: what did not change is neither read nor written.
+  private var openFingerprints: [Int64: Int64] = [:]
   private var healthNotedAt: Int64 = 0
   var reads = ReadsUnderWay()
   private let polls = Turnstile()
@@ -142,6 +142,7 @@ actor Capture {
       request.cursor = self.progress?.cursor ?? request.cursor
       request.knownInWindow = knownInWindow
       request.remembered = openRuns.sorted()
+      request.knownFingerprints = openFingerprints
       let read = reads.begin()
       defer { reads.end(read) }
       let batch = try await adapting(.poll) { size in
@@ -164,12 +165,11 @@ actor Capture {
     let cursor = progress?.cursor ?? 0
     let others = reads.keptByOthers(since: read)
     var capture = CaptureBatch(instance: instance, readAt: batch.moment.readAt)
-    var hashes: [Int64: Int] = [:]
-    for snapshot in batch.snapshots where !others.contains(snapshot.run.sourceID) {
-      hashes[snapshot.run.sourceID] = snapshot.hashValue
-      if seen[snapshot.run.sourceID] != snapshot.hashValue { capture.snapshots.append(snapshot) }
+    capture.snapshots = batch.snapshots.filter { !others.contains($0.run.sourceID) }
+    // An open run is compared by the next poll; what it is in the end is still to come.
+    for snapshot in capture.snapshots where !snapshot.run.isOpen {
+      capture.fingerprints[snapshot.run.sourceID] = batch.fingerprints[snapshot.run.sourceID]
     }
-    capture.fingerprints = batch.fingerprints
     capture.removed = gone.filter { !others.contains($0.key) }
     capture.excluded = batch.excluded
     capture.cursor = batch.highestID > cursor ? batch.highestID : nil
@@ -178,21 +178,17 @@ actor Capture {
     if !capture.snapshots.isEmpty || !capture.removed.isEmpty || !capture.excluded.isEmpty || capture.cursor != nil {
       outcome.add(try await ledger.apply(capture, proposing: tuning.propose))
     }
-    reads.kept(batch.snapshots.map(\.run.sourceID) + batch.missing + batch.excluded, by: read)
+    reads.kept(batch.snapshots.map(\.run.sourceID) + batch.unchangedIDs + batch.missing + batch.excluded, by: read)
     for snapshot in batch.snapshots {
       let id = snapshot.run.sourceID
       // What somebody else has kept meanwhile may be older or newer than this: the next poll tells.
-      if snapshot.run.isOpen || others.contains(id) {
-        openRuns.insert(id)
-        seen[id] = hashes[id]
-      } else {
-        openRuns.remove(id)
-        seen[id] = nil
-      }
+      let isKept = !others.contains(id)
+      if snapshot.run.isOpen || !isKept { openRuns.insert(id) } else { openRuns.remove(id) }
+      openFingerprints[id] = snapshot.run.isOpen && isKept ? batch.fingerprints[id] : nil
     }
     for id in Array(capture.removed.keys) + batch.excluded {
       openRuns.remove(id)
-      seen[id] = nil
+      openFingerprints[id] = nil
     }
     noteWindow(batch)
     progress?.cursor = max(cursor, batch.highestID)
@@ -242,7 +238,7 @@ actor Capture {
     outcome.add(try await ledger.apply(capture, proposing: tuning.propose))
     reads.kept(capture.snapshots.map(\.run.sourceID) + capture.removed.keys, by: read)
     for snapshot in capture.snapshots {
-      seen[snapshot.run.sourceID] = nil
+      openFingerprints[snapshot.run.sourceID] = nil
       if snapshot.run.isOpen { openRuns.insert(snapshot.run.sourceID) }
     }
     outcome.runsRead = snapshots.count

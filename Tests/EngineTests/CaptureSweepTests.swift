@@ -125,6 +125,44 @@ import Testing
     await scene.workshop.close()
   }
 
+  /// Airflow 3.3 lets anyone with the right delete a single task instance, and writes nothing about it anywhere.
+  @Test(arguments: AirflowFixtures.versions) func aDeletedTaskInstanceStaysAndSaysSo(_ version: String) async throws {
+    let scene = try await Scene(version)
+    let id = try await scene.execute(Self.finished)
+    let task = try await scene.execute(
+      """
+      DELETE FROM task_instance t USING dag_run r WHERE r.id = \(id) AND t.dag_id = r.dag_id AND t.run_id = r.run_id
+        AND t.task_id = (SELECT task_id FROM task_instance WHERE dag_id = r.dag_id AND run_id = r.run_id
+          AND state = 'success' AND try_number > 0 ORDER BY task_id LIMIT 1) RETURNING t.task_id
+      """)
+    let name = try #require(task.split(separator: "\n").first.map(String.init))
+    #expect(try await scene.sweep().changedRuns == 1)
+    let attempts = try #require(try await scene.record(id)["attempts"]?.arrayValue)
+    for attempt in attempts {
+      #expect((attempt["removed"] != .null) == (attempt["task_id"]?.stringValue == name))
+    }
+    #expect(attempts.contains { $0["removed"]?["kind"]?.stringValue == "deleted" })
+    #expect(try await scene.sweep().changedRuns == 0)
+    await scene.workshop.close()
+  }
+
+  /// It has no state and no try any more, and the run stays finished for ever.
+  @Test(arguments: AirflowFixtures.versions) func aTaskClearedWithoutResettingItsRunIsNotGone(_ version: String)
+    async throws
+  {
+    let scene = try await Scene(version)
+    let id = try await scene.execute(Self.finished)
+    _ = try await scene.execute(
+      """
+      UPDATE task_instance t SET state = NULL, max_tries = max_tries + 1 FROM dag_run r
+      WHERE r.id = \(id) AND t.dag_id = r.dag_id AND t.run_id = r.run_id
+      """)
+    _ = try await scene.sweep()
+    let attempts = try #require(try await scene.record(id)["attempts"]?.arrayValue)
+    #expect(!attempts.isEmpty && attempts.allSatisfy { $0["removed"] == .null })
+    await scene.workshop.close()
+  }
+
   /// `airflow db clean` keeps what it removes in a table of its own.
   @Test(arguments: AirflowFixtures.versions) func whatACleanRemovedIsExpired(_ version: String) async throws {
     let scene = try await Scene(version)

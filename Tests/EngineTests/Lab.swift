@@ -99,7 +99,7 @@ final class Lab: Sendable {
         standIn.setBaseURL("https://dbt.example")
         cloud.withLock { $0 = server }
         return port
-      } catch where wanted == nil && attempt < 5 {
+      } catch  where wanted == nil && attempt < 5 {
         // Another test was faster.
       }
     }
