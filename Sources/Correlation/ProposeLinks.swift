@@ -11,10 +11,20 @@ import JSONText
 ///   - known: attempts of that DAG run that were read before, the only trace of tries that Airflow no longer shows.
 ///     Where the snapshot has the same attempt, the snapshot counts.
 public func proposeLinks(for snapshot: DagRunSnapshot, known: [KnownAttempt]) -> [LinkProposal] {
+  // Most tasks of most runs have nothing to do with dbt.
+  var tasks = Set(snapshot.xcoms.lazy.map(\.taskID)).union(snapshot.renderedFields.lazy.map(\.taskID))
+  for attempt in known where attempt.operatorName == TaskRole.runOperator { tasks.insert(attempt.key.taskID) }
+  for attempt in snapshot.attempts where attempt.operatorName == TaskRole.runOperator {
+    tasks.insert(attempt.key.taskID)
+  }
+  guard !tasks.isEmpty else { return [] }
   var attempts: [AttemptKey: KnownAttempt] = [:]
-  for attempt in known { attempts[attempt.key] = attempt }
-  for attempt in snapshot.attempts { attempts[attempt.key] = KnownAttempt(attempt) }
-  let shown = Set(snapshot.attempts.map(\.key))
+  for attempt in known where tasks.contains(attempt.key.taskID) { attempts[attempt.key] = attempt }
+  var shown: Set<AttemptKey> = []
+  for attempt in snapshot.attempts where tasks.contains(attempt.key.taskID) {
+    attempts[attempt.key] = KnownAttempt(attempt)
+    shown.insert(attempt.key)
+  }
   var tries = Dictionary(grouping: attempts.values, by: \.instance)
   for (key, start) in snapshot.hiddenTries where attempts[key]?.startDate == nil {
     let hidden = KnownAttempt(key: key, startDate: start, endDate: nil, operatorName: nil, state: nil)

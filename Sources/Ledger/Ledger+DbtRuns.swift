@@ -62,7 +62,7 @@ extension Ledger {
       try database.prepare(
         """
         SELECT min(due) FROM (SELECT min(next_fetch_at) AS due FROM dbt_run WHERE account = ?1 AND \(isWaiting)
-          UNION ALL SELECT min(next_at) FROM search WHERE account = ?1 AND next_at IS NOT NULL)
+          UNION ALL SELECT min(next_at) FROM search INDEXED BY search_due WHERE account = ?1 AND next_at IS NOT NULL)
         """
       ).binding { $0(account) }.firstRow { $0.optionalInteger(0) } ?? nil
     }

@@ -34,10 +34,9 @@ struct LostTryOpener {
   }
 
   private func open(_ link: Int64, _ window: ClosedRange<Instant>) throws {
-    try database.prepare("UPDATE lost_try SET window_start = ?, window_end = ?, judge_at = ? WHERE link = ?").binding {
+    try database.prepare("UPDATE lost_try SET window_start = ?, window_end = ? WHERE link = ?").binding {
       $0(window.lowerBound)
       $0(window.upperBound)
-      $0(now)
       $0(link)
     }.run()
     for account in try meant(by: link) {
