@@ -7,7 +7,9 @@ import Testing
 /// The documents say what the program does.
 struct DocumentsTests {
   private static let documents = [
-    "README.md", "docs/ARCHITECTURE.md", "docs/OPERATIONS.md", "docs/EVENTS.md", "docs/CORRELATION.md", "CHANGELOG.md",
+    "README.md", "docs/ARCHITECTURE.md", "docs/OPERATIONS.md", "docs/EVENTS.md", "docs/CORRELATION.md",
+    "docs/BENCHMARKS.md",
+    "CHANGELOG.md",
   ]
 
   @Test func theReadmeHasTheTableOfKeys() throws {

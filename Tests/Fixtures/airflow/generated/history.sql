@@ -71,12 +71,12 @@ begin
   -- One row per task instance, in the order in which a database fills. In every tenth DAG the last ten are one mapped task.
   create unlogged table generated.task as
     select r.id as run, r.dag_id, r.run_id, r.at, k, r.state as run_state,
-           t.is_dbt, t.is_sensor, 50000000 + r.id::bigint * tasks + k as dbt_run,
+           t.is_dbt and not t.is_mapped as is_dbt, t.is_sensor, 50000000 + r.id::bigint * tasks + k as dbt_run,
            case when t.is_mapped then 'load.partition' when t.is_dbt then 'transform.dbt_run_' || k
                 when t.is_sensor then 'wait_for_' || k when k % 7 = 0 then 'extract.load_table_' || k else 'task_' || k
            end as task_id,
            case when t.is_mapped then k - tasks + 9 else -1 end as map_index,
-           case when t.is_dbt then 'DbtCloudRunJobOperator' when t.is_sensor then 'ExternalTaskSensor'
+           case when t.is_mapped then 'BashOperator' when t.is_dbt then 'DbtCloudRunJobOperator' when t.is_sensor then 'ExternalTaskSensor'
                 when k % 7 = 0 then 'SnowflakeOperator' when k % 3 = 0 then 'BashOperator' else '_PythonDecoratedOperator'
            end as operator,
            t.start_date,
