@@ -173,7 +173,7 @@ public struct AirflowReader: Sendable {
   func dags(
     _ transaction: PostgresTransaction, _ queries: Queries, _ schema: AirflowSchema, _ snapshots: [DagRunSnapshot]
   ) throws -> [Dag] {
-    try DagRows.read(transaction, queries, family: schema.family, runs: snapshots.map(\.run.sourceID))
+    try DagRows.read(transaction, queries, family: schema.family, ids: snapshots.map(\.run.key.dagID))
   }
 
   /// Of those that are not open: what becomes of an open run, polls see.

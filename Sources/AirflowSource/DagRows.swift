@@ -1,21 +1,22 @@
 import ExecutionModel
 import Postgres
 
-/// Reads the DAGs of some runs.
+/// Reads some DAGs.
 enum DagRows {
   /// By dag_id. A DAG that Airflow no longer has is left out.
   static func read(
-    _ transaction: PostgresTransaction, _ queries: Queries, family: AirflowSchema.Family, runs: [Int64]
+    _ transaction: PostgresTransaction, _ queries: Queries, family: AirflowSchema.Family, ids: [String]
   ) throws -> [Dag] {
-    guard !runs.isEmpty else { return [] }
+    guard !ids.isEmpty else { return [] }
+    let wanted = [PostgresParameter.textArray(ids)]
     var tags: [String: [String]] = [:]
     if let query = queries.dagTags {
-      try transaction.query(query, [.intArray(runs)]) { row in
+      try transaction.query(query, wanted) { row in
         tags[try row.text(0), default: []].append(try row.text(1))
       }
     }
     var dags: [Dag] = []
-    try transaction.query(queries.dags, [.intArray(runs)]) { row in
+    try transaction.query(queries.dags, wanted) { row in
       let dagID = try row.text(0)
       var dag = Dag(dagID: dagID, owners: owners(try row.optionalText(1)), tags: (tags[dagID] ?? []).sorted())
       let schedule = try row.optionalText(2)

@@ -20,8 +20,9 @@ struct ReadLimits: Sendable {
   var readMilliseconds = 500.0
   /// Once a call has read so many bytes of XComs and rendered fields, the rest is left to the next one.
   var contentBytesPerCall = 32 << 20
-  /// Up to this size on the disk `task_instance_note` is looked at as a whole.
-  var fewNotesBytes: Int64 = 1 << 20
+  /// Up to this size on the disk, for each task instance that is read, `task_instance_note` is looked at as a whole: one
+  /// note of some hundred bytes is looked up in as many pages as two task instances.
+  var noteBytesPerTaskInstance: Int64 = 64
   /// Runs of which one statement computes the fingerprints.
   var runsPerFingerprint = 100
   /// Once a slice of the sweep has taken so many milliseconds, the rest is left to the next one.

@@ -2,9 +2,11 @@ import ExecutionModel
 import Postgres
 
 extension SnapshotReader {
+  /// Settles the attempts while the server begins to look.
   mutating func xcoms(_ chunk: inout Chunk) throws {
     var haveLarge: Set<Int64> = []
-    try transaction.copyOut(Queries.inlined(queries.smallXComs, chunk.ids, limits.xcomBytesAtOnce)) { row in
+    let query = Queries.inlined(queries.smallXComs, chunk.ids, limits.xcomBytesAtOnce)
+    try transaction.copyOut(query, meanwhile: { chunk.settle(normaliser) }) { row in
       let id = try row.int(0)
       if let stored = row.unsafeBytes(6) {
         contentBytes += stored.count
@@ -44,11 +46,7 @@ extension SnapshotReader {
     var taskIDs: [String] = []
     var mapIndexes: [Int64] = []
     for (id, parts) in zip(chunk.ids, chunk.parts) {
-      var wanted: Set<AttemptKey> = []
-      for row in parts.live where row.looksLikeDbt {
-        wanted.insert(
-          AttemptKey(taskID: row.attempt.key.taskID, mapIndex: row.attempt.key.mapIndex, tryNumber: 0))
-      }
+      var wanted = Set(parts.dbtTasks)
       for xcom in parts.xcoms where xcom.key != "return_value" {
         wanted.insert(AttemptKey(taskID: xcom.taskID, mapIndex: xcom.mapIndex, tryNumber: 0))
       }

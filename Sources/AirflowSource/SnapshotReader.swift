@@ -9,7 +9,7 @@ struct SnapshotReader {
   /// Whether to read XComs and rendered fields.
   var withEvidence = true
   private let instance: InstanceName
-  private let normaliser: AttemptNormaliser
+  let normaliser: AttemptNormaliser
   private let begin = ContinuousClock.now
   private var tables = TableSizes()
   var texts = TextPool()
@@ -42,8 +42,38 @@ struct SnapshotReader {
     var firstPokes: [AttemptKey: Instant] = [:]
     /// By task instance: the try is 0.
     var notes: [AttemptKey: String] = [:]
+    var attempts: [TaskAttempt] = []
+    var hiddenTries: [AttemptKey: Instant] = [:]
+    /// Task instances whose row shows no try: the try is 0.
+    var waiting: Set<AttemptKey> = []
+    /// Task instances whose operator looks like dbt: the try is 0.
+    var dbtTasks: [AttemptKey] = []
     var xcoms: [XCom] = []
     var renderedFields: [RenderedFields] = []
+
+    /// Makes attempts of the rows of task instances, and drops those.
+    mutating func settle(_ normaliser: AttemptNormaliser) {
+      for index in live.indices where live[index].looksLikeDbt || !notes.isEmpty {
+        var key = live[index].attempt.key
+        key.tryNumber = 0
+        if live[index].looksLikeDbt { dbtTasks.append(key) }
+        live[index].attempt.note = notes[key]
+      }
+      attempts = normaliser.attempts(of: run, live: live, history: history, firstPokes: firstPokes)
+      hiddenTries = normaliser.hiddenTries(live, firstPokes: firstPokes)
+      waiting = Self.waiting(live, attempts)
+      live = []
+      history = []
+    }
+
+    private static func waiting(_ live: [TaskInstanceRow], _ attempts: [TaskAttempt]) -> Set<AttemptKey> {
+      guard attempts.count(where: \.isCurrent) < live.count else { return [] }
+      func instance(_ key: AttemptKey) -> AttemptKey {
+        AttemptKey(taskID: key.taskID, mapIndex: key.mapIndex, tryNumber: 0)
+      }
+      let shown = Set(attempts.lazy.filter(\.isCurrent).map { instance($0.key) })
+      return Set(live.lazy.map { instance($0.attempt.key) }).subtracting(shown)
+    }
   }
 
   /// The runs of one chunk. Rows come run by run, so that the run of a row mostly is that of the row before.
@@ -52,7 +82,7 @@ struct SnapshotReader {
     var parts: [Parts] = []
     private var positions: [Int64: Int] = [:]
     private var last: (id: Int64, position: Int)?
-    private var taskInstances = 0
+    private(set) var taskInstances = 0
 
     func takes(_ size: Int, _ limits: ReadLimits) -> Bool {
       ids.isEmpty || taskInstances + size <= limits.taskInstancesPerChunk
@@ -65,6 +95,10 @@ struct SnapshotReader {
       new.live.reserveCapacity(size)
       parts.append(new)
       taskInstances += size
+    }
+
+    mutating func settle(_ normaliser: AttemptNormaliser) {
+      for index in parts.indices { parts[index].settle(normaliser) }
     }
 
     /// Where the parts of that run are; nil when it was not asked for.
@@ -92,7 +126,7 @@ struct SnapshotReader {
         position += 1
       }
       try fill(&chunk)
-      for index in chunk.parts.indices { snapshots.append(snapshot(&chunk.parts[index])) }
+      for parts in chunk.parts { snapshots.append(snapshot(parts)) }
     }
     return (snapshots, ids[position - 1])
   }
@@ -102,35 +136,12 @@ struct SnapshotReader {
       || ContinuousClock.now - begin >= .milliseconds(limits.readMilliseconds)
   }
 
-  /// Empties the parts, so that rows and attempts of a chunk are not all in memory at once.
-  private func snapshot(_ parts: inout Parts) -> DagRunSnapshot {
-    if !parts.notes.isEmpty {
-      for index in parts.live.indices {
-        var key = parts.live[index].attempt.key
-        key.tryNumber = 0
-        parts.live[index].attempt.note = parts.notes[key]
-      }
-    }
+  private func snapshot(_ parts: Parts) -> DagRunSnapshot {
     var snapshot = DagRunSnapshot(
-      run: parts.run,
-      attempts: normaliser.attempts(
-        of: parts.run, live: parts.live, history: parts.history, firstPokes: parts.firstPokes),
-      xcoms: parts.xcoms, renderedFields: parts.renderedFields)
-    if !parts.xcoms.isEmpty { snapshot.hiddenTries = normaliser.hiddenTries(parts.live, firstPokes: parts.firstPokes) }
-    snapshot.waiting = Self.waiting(parts.live, snapshot.attempts)
-    parts.live = []
-    parts.history = []
+      run: parts.run, attempts: parts.attempts, xcoms: parts.xcoms, renderedFields: parts.renderedFields)
+    if !parts.xcoms.isEmpty { snapshot.hiddenTries = parts.hiddenTries }
+    snapshot.waiting = parts.waiting
     return snapshot
-  }
-
-  /// Task instances whose row shows no try.
-  private static func waiting(_ live: [TaskInstanceRow], _ attempts: [TaskAttempt]) -> Set<AttemptKey> {
-    guard attempts.count(where: \.isCurrent) < live.count else { return [] }
-    func instance(_ key: AttemptKey) -> AttemptKey {
-      AttemptKey(taskID: key.taskID, mapIndex: key.mapIndex, tryNumber: 0)
-    }
-    let shown = Set(attempts.lazy.filter(\.isCurrent).map { instance($0.key) })
-    return Set(live.lazy.map { instance($0.attempt.key) }).subtracting(shown)
   }
 
   // MARK: Queries
@@ -158,12 +169,16 @@ struct SnapshotReader {
     try taskInstances(&chunk)
     if tables.history > 0, let query = queries.taskInstanceHistory { try earlierTries(query, &chunk) }
     if tables.reschedules > 0, let query = queries.firstPokes { try firstPokes(query, &chunk) }
-    if tables.notes > 0, let query = tables.notes <= limits.fewNotesBytes ? queries.fewNotes : queries.notes {
+    let areNotesFew = tables.notes <= Int64(chunk.taskInstances) * limits.noteBytesPerTaskInstance
+    if tables.notes > 0, let query = areNotesFew ? queries.fewNotes : queries.notes {
       try notes(query, &chunk)
     }
-    guard withEvidence else { return }
-    try xcoms(&chunk)
-    try renderedFields(&chunk)
+    if withEvidence {
+      try xcoms(&chunk)
+      try renderedFields(&chunk)
+    } else {
+      chunk.settle(normaliser)
+    }
   }
 
   private mutating func taskInstances(_ chunk: inout Chunk) throws {

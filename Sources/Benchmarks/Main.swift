@@ -11,6 +11,8 @@ import Platform
         Pages through the whole history of an Airflow database exactly as the daemon does, and drops what it read.
         --task-instances-only leaves out XComs and rendered fields: the rows that `psql \\copy` of task_instance
         joined with dag_run gives, earlier tries besides.
+    Usage: Benchmarks poll CONNINFO
+        Polls an Airflow database in which nothing changes, as the daemon does, and says what one poll takes.
 
     """
 
@@ -20,6 +22,7 @@ import Platform
       switch arguments.first {
       case "apply": try await ApplyBenchmark(Array(arguments.dropFirst())).run()
       case "read": try await ReadBenchmark(Array(arguments.dropFirst())).run()
+      case "poll": try await PollBenchmark(Array(arguments.dropFirst())).run()
       case "--help", "help": try StandardOutput.write(help)
       default: throw WrongUsage()
       }

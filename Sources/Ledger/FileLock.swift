@@ -21,13 +21,20 @@ final class FileLock {
     throw LedgerError(.inUse, path: ledger)
   }
 
-  deinit { Glibc.close(descriptor) }
+  deinit {
+    // A child that is just being started has the descriptor too, and would keep the lock until it runs.
+    flock(descriptor, LOCK_UN)
+    Glibc.close(descriptor)
+  }
 
   /// Whether a syncer holds the lock.
   static func isHeld(_ path: String) -> Bool {
     let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return false }
-    defer { Glibc.close(descriptor) }
+    defer {
+      flock(descriptor, LOCK_UN)
+      Glibc.close(descriptor)
+    }
     return flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
   }
 }

@@ -56,13 +56,19 @@ extension Ledger {
     let isRunning = FileLock.isHeld(FileLock.path(of: path))
     let now = now
     return try read { database in
-      var size = stat()
-      stat(path, &size)
       return LedgerStatus(
         syncer: try syncer(database, isRunning: isRunning), airflow: try airflow(database),
         accounts: try dbtAccounts(database),
         sinks: try sinkStatus(database), links: try links(database, since: now - 86_400_000_000), path: path,
-        bytes: Int64(size.st_size), schemaVersion: Int(try database.integer("PRAGMA user_version") ?? 0))
+        bytes: bytesOnDisk(), schemaVersion: Int(try database.integer("PRAGMA user_version") ?? 0))
+    }
+  }
+
+  /// Of the file and of the write-ahead log, which holds what the file does not have yet.
+  private func bytesOnDisk() -> Int64 {
+    ["", "-wal"].reduce(0) { sum, suffix in
+      var file = stat()
+      return stat(path + suffix, &file) == 0 ? sum + Int64(file.st_size) : sum
     }
   }
 

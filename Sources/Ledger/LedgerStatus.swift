@@ -87,7 +87,7 @@ public struct LedgerStatus: Sendable {
   public var sinks: [Sink]
   public var links: Links
   public var path: String
-  /// Bytes of the ledger's file.
+  /// Bytes of the ledger's file and its write-ahead log.
   public var bytes: Int64
   public var schemaVersion: Int
 }

@@ -26,9 +26,12 @@ public final class PostgresTransaction {
   /// Streams a SELECT through `COPY (select) TO STDOUT (FORMAT binary)`: less work per row than ``query(_:_:row:)``
   /// for large results, but without parameters.
   ///
+  /// - Parameter meanwhile: work of the caller's own to be done once, while the server begins with the result.
   /// - Throws: ``PostgresError``, or what `row` throws; then the rest of the result is given up.
-  public func copyOut(_ select: String, row: (PostgresRow) throws -> Void) throws {
-    try perform(select) { try session.copyOut(select, operation, row: row) }
+  public func copyOut(
+    _ select: String, meanwhile: () -> Void = {}, row: (PostgresRow) throws -> Void
+  ) throws {
+    try perform(select) { try session.copyOut(select, operation, meanwhile: meanwhile, row: row) }
   }
 
   private func perform(_ sql: String, _ work: () throws -> Void) throws {

@@ -67,7 +67,9 @@ final class Session {
   }
 
   /// Streams the rows of a SELECT through `COPY … TO STDOUT (FORMAT binary)`.
-  func copyOut(_ select: String, _ operation: Operation, row: (PostgresRow) throws -> Void) throws {
+  func copyOut(
+    _ select: String, _ operation: Operation, meanwhile: () -> Void, row: (PostgresRow) throws -> Void
+  ) throws {
     let fields = RowFields(query: PostgresError.name(of: select))
     var statement = Substring(select)
     while let last = statement.last, last.isWhitespace || last == ";" { statement.removeLast() }
@@ -76,7 +78,7 @@ final class Session {
     let none = try EncodedParameters([])
     var isFirst = true
     try perform(
-      fields.query, operation, send: { start(sql, none) }, result: { _ in },
+      fields.query, operation, send: { start(sql, none) }, meanwhile: meanwhile, result: { _ in },
       copy: { message in
         // One message holds one row (Frontend/Backend Protocol, COPY Operations), the first one the header as well.
         let header = isFirst ? try fields.copyHeaderLength(message) : 0
@@ -105,7 +107,8 @@ final class Session {
   }
 
   private func perform(
-    _ name: String, _ operation: Operation, send: () -> Int32, result: (OpaquePointer) throws -> Void,
+    _ name: String, _ operation: Operation, send: () -> Int32, meanwhile: () -> Void = {},
+    result: (OpaquePointer) throws -> Void,
     copy: (UnsafeRawBufferPointer) throws -> Void = { _ in throw Halt.unexpectedCopy }
   ) throws {
     guard !isSpent else { throw error(.lost, "the connection is closed", name) }
@@ -119,6 +122,8 @@ final class Session {
     defer { isBusy = false }
     var complaint: PostgresError?
     do {
+      try flush(operation)
+      meanwhile()
       while let next = try nextResult(operation) {
         defer { PQclear(next) }
         switch PQresultStatus(next) {
@@ -155,7 +160,7 @@ final class Session {
     throw complaint
   }
 
-  private func nextResult(_ operation: Operation) throws -> OpaquePointer? {
+  private func flush(_ operation: Operation) throws {
     var unsent = PQflush(connection.raw)
     while unsent == 1 {
       // The server may be waiting for us to read before it reads on.
@@ -163,6 +168,9 @@ final class Session {
       unsent = PQflush(connection.raw)
     }
     if unsent < 0 { throw Halt.broken }
+  }
+
+  private func nextResult(_ operation: Operation) throws -> OpaquePointer? {
     while PQisBusy(connection.raw) == 1 { try wait(POLLIN, operation) }
     return PQgetResult(connection.raw)
   }
@@ -202,6 +210,7 @@ final class Session {
     let grace = Operation(seconds: Self.grace, wakeUp: wakeUp)
     guard let request = CancelRequest.send(connection, done: { grace.wake() }) else { return drop() }
     do {
+      try flush(grace)
       while let result = try nextResult(grace) {
         defer { PQclear(result) }
         switch PQresultStatus(result) {

@@ -136,7 +136,11 @@ final class FileAppender {
   }
 
   private func closeFile() {
-    if descriptor >= 0 { Glibc.close(descriptor) }
+    if descriptor >= 0 {
+      // A child that is just being started has the descriptor too, and would keep the lock until it runs.
+      flock(descriptor, LOCK_UN)
+      Glibc.close(descriptor)
+    }
     descriptor = -1
     isTorn = false
   }

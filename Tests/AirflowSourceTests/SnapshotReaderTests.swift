@@ -72,11 +72,12 @@ import Testing
   {
     let database = try await retried(version)
     let schema = try await reader(database).probe()
-    check(try await reader(database).wholeHistory(schema))
     var limits = ReadLimits()
-    // Looked up one by one.
-    limits.fewNotesBytes = 0
-    check(try await reader(database, limits).wholeHistory(schema))
+    // Looked up one by one, and looked at as a whole.
+    for bytes: Int64 in [0, 1 << 20] {
+      limits.noteBytesPerTaskInstance = bytes
+      check(try await reader(database, limits).wholeHistory(schema))
+    }
   }
 
   /// A view has no size on the disk.

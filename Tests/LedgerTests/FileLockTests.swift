@@ -1,3 +1,4 @@
+import TestServers
 import Testing
 
 @testable import Ledger
@@ -11,6 +12,15 @@ struct FileLockTests {
     await bench.ledger.close()
     try await second.open()
     _ = try await second.schemaVersion()
+  }
+
+  @Test func aLockThatWasGivenBackIsFreeThoughAChildIsBeingStarted() async throws {
+    let bench = try await Bench()
+    let held = try HeldDescriptor(of: FileLock.path(of: bench.path))
+    await bench.ledger.close()
+    #expect(!FileLock.isHeld(FileLock.path(of: bench.path)))
+    _ = try FileLock(ledger: bench.path)
+    withExtendedLifetime(held) {}
   }
 
   @Test func whetherASyncerRunsIsSeenFromOutside() async throws {

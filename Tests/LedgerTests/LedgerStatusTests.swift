@@ -12,6 +12,13 @@ struct LedgerStatusTests {
     #expect(status.sinks.map(\.name) == ["archive", "lineage"])
   }
 
+  @Test func whatTheLogHoldsCountsAsTheLedgersSize() async throws {
+    let bench = try await Bench()
+    let before = try await bench.ledger.status().bytes
+    try await bench.apply(run("r1", "success", end: 40), (1...2_000).map { attempt("task_\($0)", "success", end: 30) })
+    #expect(try await bench.ledger.status().bytes > before + 100_000)
+  }
+
   @Test func whatASyncerNotesIsShown() async throws {
     let bench = try await Bench()
     let ledger = bench.ledger

@@ -215,6 +215,18 @@ import Testing
     #expect(try await connection.backend() == backend)
   }
 
+  @Test(arguments: [0, 1, 3]) func whatIsDoneMeanwhileIsDoneOnceAndBeforeTheFirstRow(rows: Int) async throws {
+    let connection = try await PostgresServer.shared.connection()
+    let steps = try await connection.readOnly { transaction in
+      var steps: [String] = []
+      try transaction.copyOut(
+        "SELECT i FROM generate_series(1, \(rows)) i", meanwhile: { steps.append("meanwhile") },
+        row: { steps.append("\(try $0.int(0))") })
+      return steps
+    }
+    #expect(steps == ["meanwhile"] + (0..<rows).map { "\($0 + 1)" })
+  }
+
   @Test func aTransactionInWhichTheClientStopsIsEndedByTheServer() async throws {
     let server = try await PostgresServer.shared
     let connection = server.connection()

@@ -91,6 +91,16 @@ struct FileAppenderTests {
     #expect(try readFile(path) == [])
   }
 
+  @Test func aFileThatWasClosedIsFreeThoughAChildIsBeingStarted() throws {
+    let first = appender()
+    try append("a", to: first)
+    let held = try HeldDescriptor(of: path)
+    first.close()
+    try append("b", to: appender())
+    #expect(try readLines(path) == [Self.record("a"), Self.record("b")])
+    withExtendedLifetime(held) {}
+  }
+
   // MARK: Torn ends
 
   @Test func aLineTornAnywhereIsCutBeforeTheNext() throws {

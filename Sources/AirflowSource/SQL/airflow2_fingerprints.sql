@@ -45,12 +45,12 @@ cross join lateral (
                else 0
              end
 --if task_instance_note
-           # coalesce((
+           # coalesce(case when exists (select from task_instance_note) then (
                select hashtextextended(n.content, 12)
                from task_instance_note n
                where n.task_id = ti.task_id and n.dag_id = ti.dag_id
                  and n.run_id = ti.run_id and n.map_index = ti.map_index
-             ), 12)
+             ) end, 12)
 --end
 --if task_instance_history
            # case

@@ -42,11 +42,11 @@ cross join lateral (
                else 0
              end
 --if task_instance_note
-           # coalesce((
+           # coalesce(case when exists (select from task_instance_note) then (
                select hashtextextended(n.content, 12)
                from task_instance_note n
                where n.ti_id = ti.id
-             ), 12)
+             ) end, 12)
 --end
          , 0)) as total
   from task_instance ti
