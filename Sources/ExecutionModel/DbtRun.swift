@@ -110,12 +110,23 @@ public struct DbtStep: Hashable, Sendable {
   public var startedAt: Instant?
   public var finishedAt: Instant?
   public var invocationID: String?
+  /// `metadata.dbt_version` of the artifacts: `1.9.11`, where the run may only say `versionless`.
+  public var dbtVersion: String?
+  /// `metadata.adapter_type` of the manifest: postgres, snowflake, …
+  public var adapter: String?
+  /// `metadata.project_name` of the manifest (dbt 1.5 and later).
+  public var projectName: String?
+  /// `args.full_refresh`
+  public var isFullRefresh: Bool?
   public var manifest: ArtifactState
   public var runResults: ArtifactState
   public var catalog: ArtifactState
   public var sources: ArtifactState
   public var results: [DbtNodeResult]
   public var freshness: [DbtFreshness]
+  /// The nodes of ``results`` and ``freshness``, and those that they read (``DbtNodeResult/inputs``), by unique_id; empty
+  /// without a manifest.
+  public var nodes: [String: DbtNode]
 
   public init(index: Int, name: String? = nil) {
     self.index = index
@@ -126,6 +137,7 @@ public struct DbtStep: Hashable, Sendable {
     sources = .notApplicable
     results = []
     freshness = []
+    nodes = [:]
   }
 }
 
@@ -161,6 +173,13 @@ public struct DbtNodeResult: Hashable, Sendable {
   public var queryID: String?
   /// `depends_on.nodes`
   public var dependsOn: [String]
+  /// The nodes with a relation of their own that this one reads: `dependsOn`, through ephemeral models to what those read.
+  public var inputs: [String]
+  /// Rows and bytes of the node's relation as the catalog of the same run counts them.
+  public var relationRows: Int64?
+  public var relationBytes: Int64?
+  /// Batches of a microbatch model (`batch_results`, dbt 1.9 and later); nil for anything else.
+  public var batches: DbtBatches?
   /// The node a generic test is attached to.
   public var attachedNode: String?
   /// The column a generic test checks.
@@ -175,6 +194,18 @@ public struct DbtNodeResult: Hashable, Sendable {
     self.status = status
     tags = []
     dependsOn = []
+    inputs = []
+  }
+}
+
+/// How the batches of a microbatch model went.
+public struct DbtBatches: Hashable, Sendable {
+  public var successful: Int
+  public var failed: Int
+
+  public init(successful: Int, failed: Int) {
+    self.successful = successful
+    self.failed = failed
   }
 }
 
