@@ -41,7 +41,7 @@ extension Capture {
       try await background.sweep(SweepRequest(after: sweep.after, since: sweep.since, limit: size), schema: schema)
     }
     let kept = try await ledger.keptRuns(
-      of: progress.id, after: slice.after, through: slice.isFinished ? nil : slice.lastID)
+      of: progress.id, after: slice.after, through: slice.isFinished ? nil : slice.lastID, since: sweep.since)
     let comparison = SweepComparison(
       slice, kept, since: sweep.since, progress: self.progress ?? progress, remembered: openRuns)
     sweep.moment = slice.moment

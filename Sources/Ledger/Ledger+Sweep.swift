@@ -45,17 +45,26 @@ public struct SweepSummary: Hashable, Sendable {
 
 extension Ledger {
   /// The runs of an instance with ids above `after` up to `last`; nil: to the end.
-  public func keptRuns(of instance: Int64, after: Int64, through last: Int64?) throws -> [KeptRun] {
+  /// - Parameter since: leaves out those whose last known moment is before; nil leaves out none.
+  public func keptRuns(
+    of instance: Int64, after: Int64, through last: Int64?, since: Instant? = nil
+  ) throws -> [KeptRun] {
     try read { database in
-      try database.prepare(
-        "SELECT \(KeptRunRow.columns) FROM dag_run WHERE instance = ? AND source_id > ? AND source_id <= ? ORDER BY source_id"
-      ).binding {
+      try database.prepare(Self.selectKept).binding {
         $0(instance)
         $0(after)
         $0(last ?? .max)
+        $0(since)
       }.rows(KeptRunRow.read)
     }
   }
+
+  private static let selectKept = SQL(
+    """
+    SELECT \(KeptRunRow.columns) FROM dag_run
+    WHERE instance = ?1 AND source_id > ?2 AND source_id <= ?3 AND (?4 IS NULL OR \(KeptRunRow.moment) >= ?4)
+    ORDER BY source_id
+    """)
 
   /// Those of the runs `ids` that the ledger holds.
   public func keptRuns(of instance: Int64, ids: [Int64]) throws -> [KeptRun] {
@@ -104,10 +113,12 @@ extension Ledger {
 }
 
 private enum KeptRunRow {
-  static let columns = """
-    source_id, dag_id, start_date, coalesce(nullif(max(coalesce(queued_at, 0), coalesce(start_date, 0),
-      coalesce(end_date, 0)), 0), run_after, logical_date), fingerprint, is_open, removed IS NOT NULL
+  static let moment = """
+    coalesce(nullif(max(coalesce(queued_at, 0), coalesce(start_date, 0), coalesce(end_date, 0)), 0), run_after,
+      logical_date)
     """
+  static let columns =
+    "source_id, dag_id, start_date, \(moment), fingerprint, is_open, removed IS NOT NULL"
 
   static func read(_ row: SQLiteStatement) -> KeptRun {
     var columns = SQLiteColumns(row)

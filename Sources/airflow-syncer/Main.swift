@@ -9,6 +9,7 @@ import Telemetry
 /// The program: reads the command line and hands over to the command.
 @main enum Main {
   static func main() async {
+    limitHeaps()
     // A reader that goes away (`head`) is an error of write, not the end of the process.
     signal(SIGPIPE, SIG_IGN)
     exit(await run(Array(Swift.CommandLine.arguments.dropFirst())).rawValue)

@@ -1,4 +1,4 @@
-import AirflowSource
+@testable import AirflowSource
 import ExecutionModel
 import JSONText
 import Postgres
@@ -41,6 +41,14 @@ enum AirflowDatabase {
     _ database: String, user: String = "postgres", filter: DagFilter = .all
   ) async throws -> AirflowReader {
     AirflowReader(instance: "test", connection: try await connection(database, user: user), filter: filter)
+  }
+
+  /// Takes as long as it needs for a call: what it reads does not depend on the machine.
+  static func patientReader(_ connection: PostgresConnection) -> AirflowReader {
+    var limits = ReadLimits()
+    limits.readMilliseconds = 3_600_000
+    return AirflowReader(
+      instance: "test", connection: connection, filter: .all, limits: TransactionLimits(), readLimits: limits)
   }
 
   @discardableResult

@@ -31,7 +31,7 @@ import Testing
       alter database \(database) set auto_explain.log_min_duration = 0;
       """, database: database)
     let connection = AirflowDatabase.connection(conninfo: server.conninfo(database: database))
-    let reader = AirflowReader(instance: "test", connection: connection)
+    let reader = AirflowDatabase.patientReader(connection)
     let schema = try await reader.probe()
     // 3.0 has no index for it, so that is up to the planner.
     let free: Set<String> = schema.family == .airflow3 ? ["task_reschedule"] : []

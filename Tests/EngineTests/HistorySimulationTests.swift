@@ -18,7 +18,8 @@ import Testing
 /// `SIMULATION_SEEDS=10000 SIMULATION_FIRST_SEED=1` runs as many by hand. A fault names seed and version; the same seed
 /// writes the same history again.
 @Suite struct HistorySimulationTests {
-  private static let seeds = number("SIMULATION_SEEDS") ?? 24
+  private static let seeds =
+    number("SIMULATION_SEEDS") ?? (getenv("CI") == nil ? 24 : 200)
   private static let firstSeed = number("SIMULATION_FIRST_SEED") ?? 1
 
   @Test func everythingThatPollsCouldSeeIsInTheLedger() async throws {

@@ -300,7 +300,7 @@ extension HistorySimulator {
     case "running":
       let order = run.tasks.indices.shuffled(using: &random)
       for index in order { if let change = advance(run, index) { return change } }
-      let isDone = run.tasks.allSatisfy { $0.isFinished && !$0.owesLink }
+      let isDone = run.tasks.allSatisfy { $0.isFinished && $0.owesLink == nil }
       return isDone ? change(run, "finished") { $0.finish(&$1) } : nil
     default: return nil
     }
@@ -311,8 +311,8 @@ extension HistorySimulator {
     func change(_ name: String, _ body: (inout SimulatedRun, inout StepContext) -> Void) -> Change {
       self.change(run, "\(task.taskID)[\(task.mapIndex)] \(name)", body)
     }
-    if task.owesLink {
-      return change("operator link") { $0.push("_link_DbtCloudRunJobOperatorLink", of: index, &$1) }
+    if task.owesLink != nil {
+      return change("operator link") { $0.push(SimulatedRun.operatorLink, of: index, &$1) }
     }
     switch task.state {
     case nil:
@@ -431,7 +431,7 @@ extension HistorySimulator {
 
   private func mark(_ run: SimulatedRun) -> Change? {
     let indices = run.tasks.indices.filter {
-      run.tasks[$0].expandsTo == nil && !run.tasks[$0].owesLink && run.canBeMarked(run.tasks[$0], database)
+      run.tasks[$0].expandsTo == nil && run.tasks[$0].owesLink == nil && run.canBeMarked(run.tasks[$0], database)
     }
     guard let index = random.pick(indices) else { return nil }
     let state = random.chance(0.5) ? "success" : "failed"
@@ -442,7 +442,9 @@ extension HistorySimulator {
   }
 
   private func clear(_ run: SimulatedRun, resets: Bool) -> Change? {
-    let indices = run.tasks.indices.filter { run.canBeCleared(run.tasks[$0], database) && !run.tasks[$0].owesLink }
+    let indices = run.tasks.indices.filter {
+      run.canBeCleared(run.tasks[$0], database) && run.tasks[$0].owesLink == nil
+    }
     guard let index = random.pick(indices) else { return nil }
     // Marking a failed task as success clears what failed below it, and begins the run anew.
     if run.state == "failed", resets, run.tasks[index].state == "failed", random.chance(0.5) {

@@ -29,7 +29,7 @@ extension SimulatedRun {
       tasks[index].shown = nil
       tasks[index].isDeferral = false
       tasks[index].process = .none
-      tasks[index].owesLink = false
+      tasks[index].owesLink = nil
       write(
         tasks[index],
         [

@@ -277,12 +277,14 @@ extension SimulatedRun {
     push("job_run_url", of: index, &context)
   }
 
+  static let operatorLink = "_link_DbtCloudRunJobOperatorLink"
+
   /// Writes an XCom in the place of one with that key.
   mutating func push(_ key: String, of index: Int, _ context: inout StepContext) {
     let task = tasks[index]
     let value: StoredXCom
     switch key {
-    case "job_run_url", "_link_DbtCloudRunJobOperatorLink":
+    case "job_run_url", Self.operatorLink:
       let id = task.dbtRun ?? 0
       value = .text(
         hasOldURLs
@@ -291,7 +293,8 @@ extension SimulatedRun {
     default: value = .number(task.dbtRun ?? Int64(context.random.number(1...900_000)))
     }
     if task.xcoms[key] != nil { drop(key, of: index, &context) }
-    tasks[index].xcoms[key] = SimulatedTask.XCom(dbtRun: task.dbtRun, writer: task.shown ?? 0)
+    tasks[index].xcoms[key] = SimulatedTask.XCom(
+      dbtRun: task.dbtRun, writer: (key == Self.operatorLink ? task.owesLink : nil) ?? task.shown ?? 0)
     context.script.insert(
       "xcom",
       [
@@ -300,7 +303,7 @@ extension SimulatedRun {
         ("value", value.sql(isJSONB: context.database.isVersion3, isPickled: pickles)),
         ("dag_result", "false"),
       ])
-    if key == "_link_DbtCloudRunJobOperatorLink" { tasks[index].owesLink = false }
+    if key == Self.operatorLink { tasks[index].owesLink = nil }
   }
 
   mutating func deferTask(_ index: Int, _ context: inout StepContext) {
@@ -308,7 +311,7 @@ extension SimulatedRun {
     tasks[index].isDeferral = true
     tasks[index].hasDeferred = true
     tasks[index].process = .none
-    tasks[index].owesLink = context.database.isVersion3
+    tasks[index].owesLink = context.database.isVersion3 ? tasks[index].shown : nil
     if !context.database.keepsHistory { tasks[index].stored -= 1 }
     write(
       tasks[index],
@@ -370,7 +373,8 @@ extension SimulatedRun {
     tasks[index].isDeferral = false
     tasks[index].process = .none
     let isDbt = tasks[index].kind == .dbt || tasks[index].kind == .deferrableDbt
-    tasks[index].owesLink = context.database.isVersion3 && isDbt && tasks[index].dbtRun != nil
+    tasks[index].owesLink =
+      context.database.isVersion3 && isDbt && tasks[index].dbtRun != nil ? tasks[index].shown : nil
     write(
       tasks[index],
       [

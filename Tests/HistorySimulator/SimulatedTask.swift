@@ -75,8 +75,8 @@ struct SimulatedTask {
   /// The run's clear number when the shown try ran.
   var shownClear = 0
   var process = Process.none
-  /// 3.x: the operator's link is pushed after the state.
-  var owesLink = false
+  /// 3.x: the operator's link is pushed after the state. The try that is to push it, if one is.
+  var owesLink: Int?
   /// The dbt run of the try under way.
   var dbtRun: Int64?
   var pokesLeft = 0

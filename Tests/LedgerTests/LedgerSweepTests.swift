@@ -40,6 +40,16 @@ struct LedgerSweepTests {
     #expect(try await bench.ledger.keptRuns(of: instance, ids: [5, 9, 2]).map(\.sourceID) == [5, 2])
   }
 
+  @Test func runsFromBeforeTheLookBackAreLeftOut() async throws {
+    let bench = try await Bench()
+    for id in 1...5 {
+      try await bench.apply(run("r\(id)", "success", source: Int64(id), end: 40 + id, logical: id))
+    }
+    let instance = try await bench.ledger.progress(of: "prod").id
+    let recent = try await bench.ledger.keptRuns(of: instance, after: 1, through: nil, since: at(44))
+    #expect(recent.map(\.sourceID) == [4, 5])
+  }
+
   @Test func theLastMomentOfARunIsTheLatestOfItsTimes() async throws {
     let bench = try await Bench()
     try await bench.apply(run("r1", "success", source: 1, end: 40))

@@ -71,6 +71,7 @@ struct MirrorTests {
       "Facet": "LineageEncoderTests", "JobFacets": "LineageEncoderTests", "RunFacets": "LineageEncoderTests",
     ],
     "Platform": [
+      "Memory": "a setting of glibc; scripts/bench shows it",
       "Signals": "driven by the tests of the daemon", "StandardOutput": "driven by the tests of the program",
     ],
     "Postgres": [

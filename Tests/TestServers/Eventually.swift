@@ -2,7 +2,7 @@ import Platform
 
 /// Waits until `condition` holds and fails after `seconds`, which bounds a broken test only: choose it generously.
 public func eventually(
-  within seconds: Double = 20, _ what: String = "the condition", _ condition: () async throws -> Bool
+  within seconds: Double = 60, _ what: String = "the condition", _ condition: () async throws -> Bool
 ) async throws {
   let end = monotonicSeconds() + seconds
   while true {

@@ -257,6 +257,6 @@ public final class PostgresServer: Sendable {
       [
         "\(binaries)/psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", folder.path, "-p", String(port), "-U",
         Self.superuser, "-d", database,
-      ] + arguments, environment: ["PGCONNECT_TIMEOUT": "10", "PGOPTIONS": ""], input: input, timeout: 120)
+      ] + arguments, environment: ["PGCONNECT_TIMEOUT": "10", "PGOPTIONS": ""], input: input, timeout: 600)
   }
 }

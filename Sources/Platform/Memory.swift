@@ -1,0 +1,6 @@
+import CPlatform
+
+/// Lets threads allocate from two heaps. glibc gives each thread one of its own, and each keeps what its thread once needed:
+/// with a thread for every connection that is a sixth of the memory of a syncer that has nothing to do. To be called
+/// before other threads begin.
+public func limitHeaps() { cplatform_limit_heaps(2) }
