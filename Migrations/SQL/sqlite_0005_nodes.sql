@@ -115,7 +115,7 @@ CREATE TABLE dbt_check (
   unique_id TEXT NOT NULL,
   -- As it was in its last run.
   node INTEGER NOT NULL,
-  -- pass, warn, fail, error; skipped while it never was anything else; any other status as it is.
+  -- pass, warn, fail, error; skipped while it never was anything else; a status that is not known as it is.
   outcome TEXT NOT NULL,
   -- When it first came out like this without coming out otherwise since.
   since INTEGER,

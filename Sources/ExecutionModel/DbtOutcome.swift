@@ -1,68 +1,52 @@
-/// What came of a check: a test, or the freshness of a source.
-public enum DbtOutcome: Hashable, Sendable {
+/// How a test or the freshness of a source came out, in one word for all versions of dbt.
+public enum DbtOutcome: Hashable, Sendable, CustomStringConvertible {
   case pass
-  /// Rows were found that should not be there, and the project says that this is no failure.
+  /// Found something, which the project calls a warning. dbt writes this also for a test of severity `error` whose
+  /// count is beyond `warn_if` and within `error_if`.
   case warn
+  /// Found something.
   case fail
-  /// The check itself could not be done.
+  /// Could not be carried out.
   case error
-  /// It was not done, which says nothing about what it would have found.
+  /// Was not carried out, most often because something upstream failed. Nothing failed here.
   case skipped
-  /// A status that is not known, as dbt wrote it.
-  case unknown(String)
+  /// A status that is not known, as it was written.
+  case other(String)
 
-  /// The outcome of a test.
   /// - Parameters:
-  ///   - status: `run_results[].status`. It has been decided with `warn_if`, `error_if` and the severity already: a
-  ///     `warn` is a warning with severity `error` too.
-  ///   - failures: failing rows; nil when the test did not come so far.
-  ///   - severity: `config.severity`, lower case.
-  public init(status: String, failures: Int64?, severity: String?) {
-    switch status {
-    case "pass", "success": self = .pass
+  ///   - status: as dbt writes it, in run_results.json or sources.json.
+  ///   - failures: rows that failed, where a result has them.
+  ///   - severity: `config.severity` of a test.
+  public init(status: String, failures: Int64? = nil, severity: String? = nil) {
+    switch status.lowercased() {
+    case "pass", "passed": self = .pass
     case "warn": self = .warn
-    case "fail": self = severity == "warn" && failures != nil ? .warn : .fail
+    case "fail", "failed": self = .fail
     case "error", "runtime error": self = .error
-    case "skipped", "no-op", "reused": self = .skipped
-    default: self = .unknown(status)
+    case "skipped", "skip": self = .skipped
+    case "success":
+      // The test was carried out: whether it found something is in the count alone.
+      if let failures, failures > 0 {
+        self = severity?.lowercased() == "warn" ? .warn : .fail
+      } else {
+        self = .pass
+      }
+    default: self = .other(status)
     }
   }
 
-  /// The outcome of looking at a source's freshness (`sources.json`): `error` says that the source is older than
-  /// `error_after` allows, `runtime error` that it could not be looked at.
-  public init(freshness status: String) {
-    self = status == "error" ? .fail : DbtOutcome(status: status, failures: nil, severity: nil)
-  }
+  /// Whether somebody should look: the test found what the project calls an error, or could not be carried out.
+  public var isFailing: Bool { self == .fail || self == .error }
 
-  /// The word for it.
-  public var text: String {
+  /// pass, warn, fail, error, skipped, or the status as it was.
+  public var description: String {
     switch self {
     case .pass: "pass"
     case .warn: "warn"
     case .fail: "fail"
     case .error: "error"
     case .skipped: "skipped"
-    case .unknown(let status): status
-    }
-  }
-
-  /// Reads ``text``.
-  public init(text: String) {
-    switch text {
-    case "pass": self = .pass
-    case "warn": self = .warn
-    case "fail": self = .fail
-    case "error": self = .error
-    case "skipped": self = .skipped
-    default: self = .unknown(text)
-    }
-  }
-
-  /// Whether somebody has to look: a failure, an error, or a status that is not known.
-  public var isFailing: Bool {
-    switch self {
-    case .pass, .warn, .skipped: false
-    case .fail, .error, .unknown: true
+    case .other(let status): status
     }
   }
 }

@@ -38,11 +38,9 @@ struct CheckWriter {
   }
 
   mutating func note(_ result: DbtNodeResult, at position: Int, in step: DbtStep, node: Int64) throws {
-    let type = result.resourceType ?? result.uniqueID.split(separator: ".").first.map(String.init)
-    guard type == "test" || type == "unit_test" else { return }
+    guard let outcome = DbtOutcome(result) else { return }
     try note(
-      DbtOutcome(status: result.status, failures: result.failures, severity: result.severity), of: result.uniqueID,
-      node: node, when: result.completedAt ?? result.startedAt, position, step)
+      outcome, of: result.uniqueID, node: node, when: result.completedAt ?? result.startedAt, position, step)
   }
 
   mutating func note(_ freshness: DbtFreshness, at position: Int, in step: DbtStep, node: Int64) throws {
@@ -85,13 +83,13 @@ struct CheckWriter {
     }
     try add(outcome, at: place, to: state.id)
     if again.contains(state.id) { return }
-    let isFirst = state.outcome == DbtOutcome.skipped.text
+    let isFirst = state.outcome == DbtOutcome.skipped.description
     if outcome == .skipped {
       guard isFirst, place > state.last else { return }
       state.last = place
     } else if isFirst || place > state.last {
-      if state.outcome != outcome.text { state.since = place.at }
-      (state.outcome, state.last) = (outcome.text, place)
+      if state.outcome != outcome.description { state.since = place.at }
+      (state.outcome, state.last) = (outcome.description, place)
     } else {
       return try noteLate(outcome, at: place, in: state)
     }
@@ -102,7 +100,7 @@ struct CheckWriter {
   private func noteLate(_ outcome: DbtOutcome, at place: Place, in state: State) throws {
     guard let since = state.since, let next = try next(after: place, of: state.id) else { return }
     let begins: Int64? =
-      outcome.text == state.outcome
+      outcome.description == state.outcome
       ? (place.at < since && next.at >= since ? place.at : nil) : (place.at >= since ? next.at : nil)
     guard let begins, begins != since else { return }
     try database.prepare(Self.updateSince).binding {
@@ -150,7 +148,7 @@ struct CheckWriter {
       $0(scope)
       $0(uniqueID)
       $0(node)
-      $0(outcome.text)
+      $0(outcome.description)
       $0(outcome == .skipped ? nil : place.at)
       $0(place.at)
       $0(place.run)
@@ -167,7 +165,7 @@ struct CheckWriter {
       $0(place.run)
       $0(place.step)
       $0(place.position)
-      $0(outcome.text)
+      $0(outcome.description)
     }.run()
   }
 

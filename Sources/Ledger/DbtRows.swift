@@ -194,3 +194,26 @@ enum DbtResultRow {
     return text.dropFirst().dropLast().split(separator: ",").compactMap { Int64($0) }
   }
 }
+
+enum DbtFreshnessRow {
+  static let columns = "unique_id, status, max_loaded_at, snapshotted_at, age_seconds, error"
+  static let count = 6
+
+  static func bind(_ freshness: DbtFreshness, to binder: inout SQLiteBinder) {
+    binder(freshness.uniqueID)
+    binder(freshness.status)
+    binder(freshness.maxLoadedAt)
+    binder(freshness.snapshottedAt)
+    binder(freshness.ageSeconds)
+    binder(freshness.error)
+  }
+
+  static func read(_ columns: inout SQLiteColumns) -> DbtFreshness {
+    var freshness = DbtFreshness(uniqueID: columns.text(), status: columns.text())
+    freshness.maxLoadedAt = columns.optionalInstant()
+    freshness.snapshottedAt = columns.optionalInstant()
+    freshness.ageSeconds = columns.optionalDouble()
+    freshness.error = columns.optionalText()
+    return freshness
+  }
+}

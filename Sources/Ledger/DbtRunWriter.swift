@@ -199,12 +199,7 @@ struct DbtRunWriter {
       $0(id)
       $0(step.index)
       $0(position)
-      $0(freshness.uniqueID)
-      $0(freshness.status)
-      $0(freshness.maxLoadedAt)
-      $0(freshness.snapshottedAt)
-      $0(freshness.ageSeconds)
-      $0(freshness.error)
+      DbtFreshnessRow.bind(freshness, to: &$0)
     }.run()
   }
 
@@ -215,7 +210,11 @@ struct DbtRunWriter {
     INSERT INTO dbt_result (dbt_run, step_index, position, \(DbtResultRow.columns))
     VALUES (\(placeholders(3 + DbtResultRow.count)))
     """)
-  private static let insertFreshness = SQL("INSERT INTO dbt_freshness VALUES (\(placeholders(9)))")
+  private static let insertFreshness = SQL(
+    """
+    INSERT INTO dbt_freshness (dbt_run, step_index, position, \(DbtFreshnessRow.columns))
+    VALUES (\(placeholders(3 + DbtFreshnessRow.count)))
+    """)
 
   /// Settles every link that may mean this run; returns whether one does.
   func settleLinks(of id: Int64) throws -> Bool {

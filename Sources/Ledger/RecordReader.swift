@@ -179,7 +179,7 @@ struct RecordReader {
       try readResults(of: dbtRun, into: &step)
       step.freshness = try database.prepare(
         """
-        SELECT unique_id, status, max_loaded_at, snapshotted_at, age_seconds, error FROM dbt_freshness
+        SELECT \(DbtFreshnessRow.columns) FROM dbt_freshness
         WHERE dbt_run = ? AND step_index = ? ORDER BY position
         """
       ).binding {
@@ -187,12 +187,7 @@ struct RecordReader {
         $0(step.index)
       }.rows { row in
         var columns = SQLiteColumns(row)
-        var freshness = DbtFreshness(uniqueID: columns.text(), status: columns.text())
-        freshness.maxLoadedAt = columns.optionalInstant()
-        freshness.snapshottedAt = columns.optionalInstant()
-        freshness.ageSeconds = columns.optionalDouble()
-        freshness.error = columns.optionalText()
-        return freshness
+        return DbtFreshnessRow.read(&columns)
       }
       try body(step)
     }
