@@ -66,7 +66,7 @@ struct RecordScreen {
       lines.append("\(Layout.printable(tries.taskID))\(index)  \(numbers): over before they were seen")
     }
     if !deliveries.isEmpty { lines.append("SENT  " + deliveries.map(self.text).joined(separator: "  ")) }
-    return lines.map { fit($0) }.joined(separator: "\n") + "\n"
+    return lines.map(layout.cut).joined(separator: "\n") + "\n"
   }
 
   /// A dbt run that no attempt is known for.
@@ -87,7 +87,7 @@ struct RecordScreen {
       for step in run.steps where isTelling(step) { lines += self.lines(of: step) }
     }
     if !deliveries.isEmpty { lines.append("SENT  " + deliveries.map(self.text).joined(separator: "  ")) }
-    return lines.map { fit($0) }.joined(separator: "\n") + "\n"
+    return lines.map(layout.cut).joined(separator: "\n") + "\n"
   }
 
   private func isTelling(_ step: DbtStep) -> Bool {
@@ -194,25 +194,6 @@ struct RecordScreen {
   private func text(_ delivery: SinkDeliveries) -> String {
     let made = "\(delivery.made - delivery.pending - delivery.parked)/\(delivery.made)"
     return "\(delivery.sink) \(made)" + (delivery.parked > 0 ? " (\(delivery.parked) parked)" : "")
-  }
-
-  /// Cuts at the right edge; a line with colours is measured without them.
-  private func fit(_ line: String) -> String {
-    guard line.contains("\u{1B}") else { return Layout.fitted(line, to: layout.columns) }
-    var shown = ""
-    var width = 0
-    var inEscape = false
-    for character in line {
-      if character == "\u{1B}" { inEscape = true }
-      if inEscape {
-        shown.append(character)
-        if character == "m" { inEscape = false }
-      } else if width < layout.columns {
-        shown.append(character)
-        width += 1
-      }
-    }
-    return shown
   }
 }
 
