@@ -185,8 +185,8 @@ struct CheckReader {
       AND (?2 = '[]' OR EXISTS (SELECT 1 FROM json_each(?2) WHERE value = d.account OR 'core/' || value = c.scope))
       AND (?3 = '[]' OR EXISTS (SELECT 1 FROM link l JOIN dag_run r ON r.id = l.dag_run, json_each(?3)
         WHERE l.dbt_run = c.last_run AND l.is_candidate = 0 AND r.dag_id GLOB value))
-    ORDER BY CASE c.outcome WHEN 'pass' THEN 3 WHEN 'skipped' THEN 2 WHEN 'fail' THEN 0 WHEN 'error' THEN 0 ELSE 1 END, c.since DESC,
-      c.unique_id, c.scope
+    ORDER BY CASE c.outcome WHEN 'pass' THEN 3 WHEN 'skipped' THEN 2 WHEN 'fail' THEN 0 WHEN 'error' THEN 0
+      ELSE 1 END, c.since DESC, c.unique_id, c.scope
     LIMIT ?4
     """)
   private static let selectNamed = SQL(

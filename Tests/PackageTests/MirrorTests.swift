@@ -51,7 +51,7 @@ struct MirrorTests {
       "Workshop": "every pass goes through it",
     ],
     "ExecutionModel": [
-      "DagRunSnapshot": "values without behaviour", "DbtNode": "values without behaviour",
+      "DagRunSnapshot": "values without behaviour", "DbtNode": "values without behaviour", "DbtOutcome": "DbtOutcomeChecksTests",
       "ExecutionEvent": "values without behaviour",
       "RawJSON": "a value without behaviour", "RunLink": "Records/ExecutionRecordTests",
     ],
