@@ -56,7 +56,9 @@ let package = Package(
     // Records, ledger, sinks.
     room("Records", ["ExecutionModel", "JSONText"]),
     .target(name: "Migrations", path: "Migrations", resources: [.embedInCode("SQL")], swiftSettings: swift),
-    room("Ledger", ["ExecutionModel", "Correlation", "Records", "SQLite", "Migrations", "JSONText", "Platform"]),
+    room(
+      "Ledger",
+      ["ExecutionModel", "Correlation", "Records", "SQLite", "Migrations", "JSONText", "Platform", "CCrypto"]),
     room("OpenLineage", ["ExecutionModel", "JSONText", "CCrypto"]),
     room("Sinks", ["ExecutionModel", "Records", "Ledger", "OpenLineage", "HTTPClient", "Platform"]),
 

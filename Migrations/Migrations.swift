@@ -16,6 +16,7 @@ public enum Migrations {
     Migration(version: 2, name: "sqlite_0002_sweep", sql: text(PackageResources.sqlite_0002_sweep_sql)),
     Migration(version: 3, name: "sqlite_0003_outbox", sql: text(PackageResources.sqlite_0003_outbox_sql)),
     Migration(version: 4, name: "sqlite_0004_searches", sql: text(PackageResources.sqlite_0004_searches_sql)),
+    Migration(version: 5, name: "sqlite_0005_nodes", sql: text(PackageResources.sqlite_0005_nodes_sql)),
   ]
 
   private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

@@ -48,6 +48,23 @@ public struct CommandTable: Sendable {
             """)
         ]),
       CommandSpecification(
+        "why", "Explain a model, test, source or relation: its dbt runs, what is behind them, what failed around it",
+        options: [.limit, .json],
+        arguments: [
+          CommandArgument(
+            "NODE",
+            "A unique_id of dbt, a name, a relation (database.schema.name), or a part of one that is not ambiguous.")
+        ]),
+      CommandSpecification(
+        "checks list", "List dbt tests and source freshness, those that fail first",
+        options: [.failing, .account, .dag, .limit, .json]),
+      CommandSpecification(
+        "checks show", "Show one check with its history",
+        options: [.limit, .json],
+        arguments: [
+          CommandArgument("CHECK", "A check's key, unique_id or name, or a part of one that is not ambiguous.")
+        ]),
+      CommandSpecification(
         "validate", "Check the configuration and everything it names",
         details: """
           The file first; then database rights and schema, the dbt Cloud token, the sinks and the ledger. Nothing is \
@@ -70,7 +87,7 @@ public struct CommandTable: Sendable {
         "help", "Explain a command",
         arguments: [CommandArgument("COMMAND", required: false, repeatable: true, "The command to explain.")]),
     ],
-    groupDefaults: ["runs": "list"])
+    groupDefaults: ["runs": "list", "checks": "list"])
 
   /// The command with exactly this path.
   public func command(_ path: [String]) -> CommandSpecification? { commands.first { $0.path == path } }
@@ -109,7 +126,11 @@ extension CommandOption {
   public static let until = CommandOption("--until", .time, "TIME", "Only what is older: a time, or 2h, 3d (ago).")
   public static let dbtRun = CommandOption("--dbt-run", .text, "ID", "Only records with this dbt Cloud run.")
   public static let limit = CommandOption(
-    "--limit", short: "n", .count, "N", "At most so many; default 20, and all with --json.")
+    "--limit", short: "n", .count, "N", "At most so many; default 20 (why: 5), and all of a list with --json.")
+  public static let failing = CommandOption("--failing", short: "f", "Only those that failed or could not be done.")
+  public static let account = CommandOption(
+    "--account", short: "a", .text, "NAME", repeatable: true,
+    "Only this dbt Cloud account, or dbt Core runs of this name; may be repeated.")
   public static let json = CommandOption("--json", "Print JSON, for programs.")
   public static let watch = CommandOption("--watch", short: "w", "Show it again and again until interrupted.")
   public static let offline = CommandOption("--offline", "Check the file only, connect to nothing.")

@@ -14,7 +14,8 @@ public enum ExitCode: Int32, Sendable, CaseIterable {
   public var meaning: String {
     switch self {
     case .ok: "done; `status`: healthy; `sync`: nothing left to do"
-    case .failed: "`status`: degraded; `sync`: something failed or is parked; `runs show`: no such run"
+    case .failed:
+      "`status`: degraded; `sync`: something failed or is parked; `runs show`, `checks show`, `why`: nothing of that name, or several"
     case .down: "`status`: down"
     case .usage: "the command line is wrong"
     case .unavailable: "a database or service that is needed does not answer"

@@ -159,6 +159,8 @@ public struct DbtNodeResult: Hashable, Sendable {
   public var status: String
   /// `database.schema.alias`, unquoted; nil for ephemeral models and tests.
   public var relation: String?
+  /// `config.materialized`: table, view, incremental, ephemeral, …
+  public var materialized: String?
   public var startedAt: Instant?
   public var completedAt: Instant?
   /// `execution_time` in seconds.

@@ -83,7 +83,8 @@ struct CaptureWriter {
     }
     // A record that has changed since its run was over is sent once more.
     let isNews = isChanged || changes > 0 || links > 0
-    if isNews, LineageRules.terminal(forDagRunState: run.state) != nil { try outbox.record() }
+    let isOver = LineageRules.terminal(forDagRunState: run.state) != nil
+    if try isNews && (isOver || links > 0 && DbtRunWriter.hasTakenOver(id, in: database)) { try outbox.record() }
   }
 
   /// A run that the ledger does not know. What there is to tell of history waits, as one row for each sink; of other runs
@@ -99,9 +100,10 @@ struct CaptureWriter {
     outcome.newRuns += 1
     var outbox = OutboxWriter(database: database, sinks: sinks, now: now, isHistory: isHistory)
     outbox.dagRun = id
+    let links: Int
     if isHistory {
       let events = try keepNewAttempts(snapshot, of: id, isWithheld: isWithheld, outbox: nil)
-      _ = try keepLinks(propose(snapshot, []), of: id, isNew: true)
+      links = try keepLinks(propose(snapshot, []), of: id, isNew: true)
       let count = WaitingHistory.Count(dagRuns: due.count, attempts: events)
       for sink in sinks where sink.history {
         try WaitingHistory(database: database, sink: sink).add(count, of: id, now: now)
@@ -109,10 +111,11 @@ struct CaptureWriter {
     } else {
       for event in due where !event.transition.isTerminal { try outbox.event(event, about: .dagRun) }
       _ = try keepNewAttempts(snapshot, of: id, isWithheld: isWithheld, outbox: outbox)
-      _ = try keepLinks(propose(snapshot, []), of: id, isNew: true)
+      links = try keepLinks(propose(snapshot, []), of: id, isNew: true)
       for event in due where event.transition.isTerminal { try outbox.event(event, about: .dagRun) }
     }
-    if LineageRules.terminal(forDagRunState: run.state) != nil { try outbox.record() }
+    let isOver = LineageRules.terminal(forDagRunState: run.state) != nil
+    if try isOver || links > 0 && DbtRunWriter.hasTakenOver(id, in: database) { try outbox.record() }
   }
 
   // MARK: Rows of DAG runs

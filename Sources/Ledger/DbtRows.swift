@@ -72,8 +72,10 @@ enum DbtRunRow {
 
 enum DbtStepRow {
   static let columns = """
-    step_index, name, command, status, started_at, finished_at, invocation_id, manifest, run_results, catalog, sources
+    step_index, name, command, status, started_at, finished_at, invocation_id, manifest, run_results, catalog, sources,
+    dbt_version, adapter, project_name, is_full_refresh
     """
+  static let count = 15
 
   static func bind(_ step: DbtStep, to binder: inout SQLiteBinder) {
     binder(step.index)
@@ -87,6 +89,10 @@ enum DbtStepRow {
     binder(step.runResults.rawValue)
     binder(step.catalog.rawValue)
     binder(step.sources.rawValue)
+    binder(step.dbtVersion)
+    binder(step.adapter)
+    binder(step.projectName)
+    binder(step.isFullRefresh)
   }
 
   static func read(_ columns: inout SQLiteColumns) -> DbtStep {
@@ -100,28 +106,31 @@ enum DbtStepRow {
     step.runResults = ArtifactState(rawValue: columns.text()) ?? .pending
     step.catalog = ArtifactState(rawValue: columns.text()) ?? .pending
     step.sources = ArtifactState(rawValue: columns.text()) ?? .pending
+    step.dbtVersion = columns.optionalText()
+    step.adapter = columns.optionalText()
+    step.projectName = columns.optionalText()
+    step.isFullRefresh = columns.optionalBool()
     return step
   }
 }
 
+/// A result names its node (``DbtNodeRow``), and holds what came of it in one step.
 enum DbtResultRow {
+  /// What an insert gives, after the run, the step and the position.
   static let columns = """
-    unique_id, resource_type, name, package, path, owner, node_group, tags, status, relation, started_at, completed_at,
-    execution_time, thread, rows_affected, failures, message, query_id, depends_on, attached_node, column_name, test, severity
+    node, status, started_at, completed_at, execution_time, thread, rows_affected, failures, message, query_id, inputs,
+    relation, relation_rows, relation_bytes, batches_successful, batches_failed
     """
-  static let count = 23
+  static let count = 16
 
-  static func bind(_ result: DbtNodeResult, to binder: inout SQLiteBinder) {
-    binder(result.uniqueID)
-    binder(result.resourceType)
-    binder(result.name)
-    binder(result.package)
-    binder(result.path)
-    binder(result.owner)
-    binder(result.group)
-    binder(NameList.text(result.tags))
+  /// - Parameters:
+  ///   - node: the row of the result's node, whose relation is `relation`.
+  ///   - inputs: rows of the nodes that it reads.
+  static func bind(
+    _ result: DbtNodeResult, node: Int64, relation: String?, inputs: [Int64], to binder: inout SQLiteBinder
+  ) {
+    binder(node)
     binder(result.status)
-    binder(result.relation)
     binder(result.startedAt)
     binder(result.completedAt)
     binder(result.executionTime)
@@ -130,14 +139,24 @@ enum DbtResultRow {
     binder(result.failures)
     binder(result.message)
     binder(result.queryID)
-    binder(NameList.text(result.dependsOn))
-    binder(result.attachedNode)
-    binder(result.column)
-    binder(result.test)
-    binder(result.severity)
+    binder(inputs.isEmpty ? nil : "[\(inputs.map(String.init).joined(separator: ","))]")
+    binder(result.relation == relation ? nil : result.relation)
+    binder(result.relationRows)
+    binder(result.relationBytes)
+    binder(result.batches?.successful)
+    binder(result.batches?.failed)
   }
 
-  static func read(_ columns: inout SQLiteColumns) -> DbtNodeResult {
+  /// For rows `r` of `dbt_result` with their nodes `n`.
+  static let selected = """
+    n.unique_id, n.resource_type, n.name, n.package, n.path, n.owner, n.node_group, n.tags, r.status,
+    coalesce(r.relation, n.relation), n.materialized, r.started_at, r.completed_at, r.execution_time, r.thread,
+    r.rows_affected, r.failures, r.message, r.query_id, n.depends_on, r.relation_rows, r.relation_bytes,
+    r.batches_successful, r.batches_failed, n.attached_node, n.column_name, n.test, n.severity, r.inputs
+    """
+
+  /// - Returns: the result, and the rows of the nodes that it reads, whose names are still to be looked up.
+  static func read(_ columns: inout SQLiteColumns) -> (result: DbtNodeResult, inputs: [Int64]) {
     var result = DbtNodeResult(uniqueID: columns.text(), status: "")
     result.resourceType = columns.optionalText()
     result.name = columns.optionalText()
@@ -148,6 +167,7 @@ enum DbtResultRow {
     result.tags = NameList.list(columns.text())
     result.status = columns.text()
     result.relation = columns.optionalText()
+    result.materialized = columns.optionalText()
     result.startedAt = columns.optionalInstant()
     result.completedAt = columns.optionalInstant()
     result.executionTime = columns.optionalDouble()
@@ -157,10 +177,43 @@ enum DbtResultRow {
     result.message = columns.optionalText()
     result.queryID = columns.optionalText()
     result.dependsOn = NameList.list(columns.text())
+    result.relationRows = columns.optionalInteger()
+    result.relationBytes = columns.optionalInteger()
+    let (successful, failed) = (columns.optionalInt(), columns.optionalInt())
+    if let successful, let failed { result.batches = DbtBatches(successful: successful, failed: failed) }
     result.attachedNode = columns.optionalText()
     result.column = columns.optionalText()
     result.test = columns.optionalText()
     result.severity = columns.optionalText()
-    return result
+    return (result, inputs(columns.optionalText()))
+  }
+
+  /// `[1,2]`
+  static func inputs(_ text: String?) -> [Int64] {
+    guard let text else { return [] }
+    return text.dropFirst().dropLast().split(separator: ",").compactMap { Int64($0) }
+  }
+}
+
+enum DbtFreshnessRow {
+  static let columns = "unique_id, status, max_loaded_at, snapshotted_at, age_seconds, error"
+  static let count = 6
+
+  static func bind(_ freshness: DbtFreshness, to binder: inout SQLiteBinder) {
+    binder(freshness.uniqueID)
+    binder(freshness.status)
+    binder(freshness.maxLoadedAt)
+    binder(freshness.snapshottedAt)
+    binder(freshness.ageSeconds)
+    binder(freshness.error)
+  }
+
+  static func read(_ columns: inout SQLiteColumns) -> DbtFreshness {
+    var freshness = DbtFreshness(uniqueID: columns.text(), status: columns.text())
+    freshness.maxLoadedAt = columns.optionalInstant()
+    freshness.snapshottedAt = columns.optionalInstant()
+    freshness.ageSeconds = columns.optionalDouble()
+    freshness.error = columns.optionalText()
+    return freshness
   }
 }

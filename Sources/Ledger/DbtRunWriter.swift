@@ -160,41 +160,61 @@ struct DbtRunWriter {
     return isChanged
   }
 
-  func replaceSteps(of id: Int64, with steps: [DbtStep]) throws {
+  /// Keeps what the steps of a run did, in place of what is there of them, and what that says of checks.
+  /// - Parameter nodes: those of each step, where they are kept already.
+  func replaceSteps(of id: Int64, with run: DbtRun, nodes: [KeptNodes] = []) throws {
     for table in ["dbt_step", "dbt_result", "dbt_freshness"] {
       try database.prepare("DELETE FROM \(table) WHERE dbt_run = ?").binding { $0(id) }.run()
     }
-    for step in steps {
-      try database.prepare("INSERT INTO dbt_step (dbt_run, \(DbtStepRow.columns)) VALUES (\(placeholders(12)))").binding
-      {
+    var checks = try CheckWriter(database: database, dbtRun: id, of: run)
+    var writer = DbtNodeWriter(database: database)
+    for (number, step) in run.steps.enumerated() {
+      let nodes = try nodes.isEmpty ? writer.keep(DbtNodeWriter.nodes(of: step)) : nodes[number]
+      try database.prepare(Self.insertStep).binding {
         $0(id)
         DbtStepRow.bind(step, to: &$0)
       }.run()
       for (position, result) in step.results.enumerated() {
-        try database.prepare(
-          "INSERT INTO dbt_result (dbt_run, step_index, position, \(DbtResultRow.columns)) VALUES (\(placeholders(3 + DbtResultRow.count)))"
-        ).binding {
+        let node = try nodes[result.uniqueID] ?? writer.keep(DbtNode(result))
+        let inputs = result.inputs.compactMap { nodes[$0]?.id }
+        try database.prepare(Self.insertResult).binding {
           $0(id)
           $0(step.index)
           $0(position)
-          DbtResultRow.bind(result, to: &$0)
+          DbtResultRow.bind(result, node: node.id, relation: node.relation, inputs: inputs, to: &$0)
         }.run()
+        try checks.note(result, at: position, in: step, node: node.id)
       }
       for (position, freshness) in step.freshness.enumerated() {
-        try database.prepare("INSERT INTO dbt_freshness VALUES (\(placeholders(9)))").binding {
-          $0(id)
-          $0(step.index)
-          $0(position)
-          $0(freshness.uniqueID)
-          $0(freshness.status)
-          $0(freshness.maxLoadedAt)
-          $0(freshness.snapshottedAt)
-          $0(freshness.ageSeconds)
-          $0(freshness.error)
-        }.run()
+        try insert(freshness, at: position, in: step, of: id)
+        let node = try nodes[freshness.uniqueID] ?? writer.keep(DbtNode(uniqueID: freshness.uniqueID))
+        try checks.note(freshness, at: position, in: step, node: node.id)
       }
     }
+    try checks.finish()
   }
+
+  private func insert(_ freshness: DbtFreshness, at position: Int, in step: DbtStep, of id: Int64) throws {
+    try database.prepare(Self.insertFreshness).binding {
+      $0(id)
+      $0(step.index)
+      $0(position)
+      DbtFreshnessRow.bind(freshness, to: &$0)
+    }.run()
+  }
+
+  private static let insertStep = SQL(
+    "INSERT INTO dbt_step (dbt_run, \(DbtStepRow.columns)) VALUES (\(placeholders(1 + DbtStepRow.count)))")
+  private static let insertResult = SQL(
+    """
+    INSERT INTO dbt_result (dbt_run, step_index, position, \(DbtResultRow.columns))
+    VALUES (\(placeholders(3 + DbtResultRow.count)))
+    """)
+  private static let insertFreshness = SQL(
+    """
+    INSERT INTO dbt_freshness (dbt_run, step_index, position, \(DbtFreshnessRow.columns))
+    VALUES (\(placeholders(3 + DbtFreshnessRow.count)))
+    """)
 
   /// Settles every link that may mean this run; returns whether one does.
   func settleLinks(of id: Int64) throws -> Bool {
@@ -212,8 +232,10 @@ struct DbtRunWriter {
     } ?? false
   }
 
-  /// Every record that shows this run has changed.
+  /// Every record that shows this run, or that it is, has changed.
   func bumpRecords(of id: Int64) throws {
+    try database.prepare("UPDATE dbt_run SET revision = revision + 1 WHERE id = ? AND is_wanted = 1").binding { $0(id) }
+      .run()
     try database.prepare(
       "UPDATE dag_run SET revision = revision + 1 WHERE id IN (SELECT dag_run FROM link WHERE dbt_run = ?)"
     ).binding { $0(id) }.run()

@@ -14,21 +14,32 @@ public struct DueDbtRun: Hashable, Sendable {
   public var failures: Int
 }
 
-/// What is to be asked for, or asked for again: an answer that no link wanted is not.
+/// What is to be asked for, or asked for again: an answer that nobody wanted is not.
 private let isWaiting = """
   is_complete = 0 AND fetch_state <> 'absent'
-  AND (fetch_state <> 'known' OR EXISTS (SELECT 1 FROM link WHERE link.dbt_run = dbt_run.id))
+  AND (fetch_state <> 'known' OR is_wanted = 1 OR EXISTS (SELECT 1 FROM link WHERE link.dbt_run = dbt_run.id))
+  """
+
+/// What can wait until nothing else does.
+private let isBacklog = """
+  (is_history = 1 AND is_wanted = 1 AND NOT EXISTS (SELECT 1 FROM link WHERE link.dbt_run = dbt_run.id))
   """
 
 extension Ledger {
   /// Runs of an account that are due, oldest wish first.
-  /// - Parameter now: microseconds; `Int64.max` for everything that is not complete.
-  public func dueDbtRuns(of account: String, now: Int64, after id: Int64 = 0, limit: Int) throws -> [DueDbtRun] {
+  /// - Parameters:
+  ///   - now: microseconds; `Int64.max` for everything that is not complete.
+  ///   - backlog: runs of history that only ``keepWanted(_:of:isHistory:progress:)`` asked for, or the others; nil for
+  ///     both.
+  public func dueDbtRuns(
+    of account: String, now: Int64, after id: Int64 = 0, backlog: Bool? = nil, limit: Int
+  ) throws -> [DueDbtRun] {
     try read { database in
       try database.prepare(Self.dueDbtRunsQuery).binding {
         $0(account)
         $0(id)
         $0(now)
+        $0(backlog)
         $0(limit)
       }.rows { row -> DueDbtRun? in
         guard let key = DbtRunKey(row.text(1)) else { return nil }
@@ -40,10 +51,11 @@ extension Ledger {
 
   static let dueDbtRunsQuery = """
     SELECT id, key, run_id, failures FROM dbt_run
-    WHERE account = ? AND id > ? AND next_fetch_at <= ? AND \(isWaiting) ORDER BY id LIMIT ?
+    WHERE account = ? AND id > ? AND next_fetch_at <= ? AND \(isWaiting)
+      AND coalesce(\(isBacklog) = ?, 1) ORDER BY id LIMIT ?
     """
 
-  /// Linked runs of an account that dbt Cloud still works on.
+  /// Runs of an account that are wanted and that dbt Cloud still works on.
   public func dbtRunsUnderWay(of account: String) throws -> Int {
     try read { database in
       Int(
@@ -69,32 +81,76 @@ extension Ledger {
   }
 
   /// Keeps what dbt Cloud answered about a run, without its artifacts, and settles the links that waited for it.
-  /// - Returns: whether any attempt is linked to it, so that its artifacts are wanted.
+  /// - Returns: whether its artifacts are wanted: an attempt is linked to it, or it is wanted for its own sake.
   public func keepHead(_ run: DbtRun, id: Int64, nextFetchAt: Int64) throws -> Bool {
     let (now, lineageRunID) = (now, lineageRunID)
     return try write { database in
       let writer = DbtRunWriter(database: database)
       let isChanged = try writer.keepHead(run, id: id, nextFetchAt: nextFetchAt)
       let isLinked = try writer.settleLinks(of: id)
+      let isWanted = try isLinked || writer.isWanted(id)
       let isConfirmed = try writer.noteCauseRunID(of: run, id: id, lineageRunID: lineageRunID)
       if isChanged || isConfirmed { try writer.bumpRecords(of: id) }
       if isChanged { try writer.judgeTriesBeside(id, now: now) }
-      if isLinked { try writer.events(for: run, id: id, sinks: sinks, now: now) }
-      return isLinked
+      if isWanted { try writer.events(for: run, id: id, sinks: sinks, now: now) }
+      return isWanted
     }
   }
 
-  /// Keeps a run of which everything was read: steps, results, and that it is complete.
-  public func keepComplete(_ run: DbtRun, id: Int64) throws {
-    let now = now
+  /// Keeps a run of which everything was read: steps, results, and that it is complete. The nodes of a large project are
+  /// kept before, piece by piece, so that other work of the ledger goes on between.
+  public func keepComplete(_ run: DbtRun, id: Int64) async throws {
+    let nodes = try await keepNodes(of: run)
+    try write { try keepComplete(run, id: id, nodes: nodes, in: $0) }
+  }
+
+  /// Keeps a run of dbt Core, or of any dbt whose artifacts are at hand. It is a record of its own.
+  /// - Parameter run: with a key of dbt Core. A run that is known by it is kept anew.
+  public func keepComplete(core run: DbtRun) async throws {
+    let nodes = try await keepNodes(of: run)
     try write { database in
-      let writer = DbtRunWriter(database: database)
-      _ = try writer.keepHead(run, id: id, nextFetchAt: 0)
-      try writer.replaceSteps(of: id, with: run.steps)
-      try writer.bumpRecords(of: id)
-      try writer.events(for: run, id: id, sinks: sinks, now: now)
-      try writer.enqueueRecords(of: id, sinks: sinks, now: now)
+      try database.prepare(
+        "INSERT INTO dbt_run (key, fetch_state, is_wanted) VALUES (?, 'known', 1) ON CONFLICT DO NOTHING"
+      ).binding { $0(run.key.description) }.run()
+      let id = try database.prepare("SELECT id FROM dbt_run WHERE key = ?").binding { $0(run.key.description) }
+        .firstRow { $0.integer(0) }
+      if let id { try keepComplete(run, id: id, nodes: nodes, in: database) }
     }
+  }
+
+  private func keepComplete(_ run: DbtRun, id: Int64, nodes: [KeptNodes], in database: SQLiteDatabase) throws {
+    let writer = DbtRunWriter(database: database)
+    _ = try writer.keepHead(run, id: id, nextFetchAt: 0)
+    try writer.replaceSteps(of: id, with: run, nodes: nodes)
+    try writer.bumpRecords(of: id)
+    try writer.events(for: run, id: id, sinks: sinks, now: now)
+    try writer.enqueueRecords(of: id, sinks: sinks, now: now)
+    try writer.enqueueOwnRecord(of: id, sinks: sinks, now: now)
+  }
+
+  /// So many nodes are written within some tens of milliseconds.
+  private static let nodesAtOnce = 4000
+
+  /// Keeps the nodes of a large run; empty for others, whose nodes are kept with their results.
+  private func keepNodes(of run: DbtRun) async throws -> [KeptNodes] {
+    guard run.steps.reduce(0, { $0 + max($1.nodes.count, $1.results.count) }) > Self.nodesAtOnce else { return [] }
+    var kept: [KeptNodes] = []
+    for step in run.steps {
+      let nodes = DbtNodeWriter.nodes(of: step)
+      var ofStep: KeptNodes = [:]
+      ofStep.reserveCapacity(nodes.count)
+      for start in stride(from: 0, to: nodes.count, by: Self.nodesAtOnce) {
+        try write { database in
+          var writer = DbtNodeWriter(database: database)
+          for node in nodes[start..<min(nodes.count, start + Self.nodesAtOnce)] {
+            ofStep[node.uniqueID] = try writer.keep(node)
+          }
+        }
+        await Task.yield()
+      }
+      kept.append(ofStep)
+    }
+    return kept
   }
 
   /// dbt Cloud knows no such run, or does not show it to this token.

@@ -11,7 +11,39 @@ public struct SinkDeliveries: Hashable, Sendable {
 
 extension Ledger {
   /// How far a record's items have come at each sink.
-  public func deliveries(of id: Int64) throws -> [SinkDeliveries] {
+  public func deliveries(of record: RecordID) throws -> [SinkDeliveries] {
+    switch record {
+    case .dagRun(let id): try deliveries(ofDagRun: id)
+    case .dbtRun(let id): try deliveries(ofDbtRun: id)
+    }
+  }
+
+  private func deliveries(ofDbtRun id: Int64) throws -> [SinkDeliveries] {
+    try read { database in
+      let made = try database.prepare(
+        "SELECT is_history, (start_told IS NOT NULL) + (end_told IS NOT NULL), is_complete FROM dbt_run WHERE id = ?"
+      ).binding { $0(id) }.firstRow {
+        (isHistory: $0.bool(0), events: Int($0.integer(1)), records: Int($0.integer(2)))
+      }
+      guard let made else { return [] }
+      return try sinks.compactMap { sink in
+        guard sink.history || !made.isHistory else { return nil }
+        let left = try database.prepare(
+          """
+          SELECT count(*) FILTER (WHERE o.parked_at IS NULL), count(*) FILTER (WHERE o.parked_at IS NOT NULL)
+          FROM outbox o JOIN sink s ON s.id = o.sink WHERE o.dag_run = 0 AND o.dbt_run = ? AND s.name = ?
+          """
+        ).binding {
+          $0(id)
+          $0(sink.name)
+        }.firstRow { (pending: Int($0.integer(0)), parked: Int($0.integer(1))) }
+        let count = sink.wantsRecords ? made.records : sink.wants(.dbtRuns) ? made.events : 0
+        return SinkDeliveries(sink: sink.name, made: count, pending: left?.pending ?? 0, parked: left?.parked ?? 0)
+      }
+    }
+  }
+
+  private func deliveries(ofDagRun id: Int64) throws -> [SinkDeliveries] {
     try read { database in
       let made = try database.prepare(
         """

@@ -14,14 +14,29 @@ public struct RecordContext: Sendable {
   }
 }
 
+/// A record's place in the ledger.
+public enum RecordID: Hashable, Sendable {
+  /// The row of a DAG run.
+  case dagRun(Int64)
+  /// The row of a dbt run that no attempt is known for.
+  case dbtRun(Int64)
+}
+
+extension OutboxItem {
+  /// The record that an item is a line of.
+  public var record: RecordID {
+    if dagRun == 0, let dbtRun { .dbtRun(dbtRun) } else { .dagRun(dagRun) }
+  }
+}
+
 extension Ledger {
   /// Writes the record of a DAG run in pieces of bounded size, ended by a line feed, from one view of the ledger.
   /// - Parameters:
-  ///   - id: the run's row in the ledger.
+  ///   - id: the record's place in the ledger.
   ///   - write: gets the bytes in order; runs on the ledger's thread. What it throws ends the record.
-  /// - Returns: false when there is no such row; then nothing is written.
+  /// - Returns: false when there is no such record, or no more; then nothing is written.
   public func writeRecord(
-    _ id: Int64, _ context: RecordContext, to write: @escaping @Sendable (borrowing [UInt8]) throws -> Void
+    _ id: RecordID, _ context: RecordContext, to write: @escaping @Sendable (borrowing [UInt8]) throws -> Void
   ) throws -> Bool {
     try writeRecord(id, context, in: { body in try body(write) })
   }
@@ -29,7 +44,7 @@ extension Ledger {
   /// As ``writeRecord(_:_:to:)``, with all of a record's pieces within one call of `line`, which may open and close
   /// what they go to.
   public func writeRecord(
-    _ id: Int64, _ context: RecordContext,
+    _ id: RecordID, _ context: RecordContext,
     in line: @Sendable (((borrowing [UInt8]) throws -> Void) throws -> Void) throws -> Void
   ) throws -> Bool {
     try read { database in
@@ -41,7 +56,7 @@ extension Ledger {
   }
 
   private func encode(
-    _ header: RecordHeader, _ id: Int64, _ context: RecordContext, _ reader: RecordReader,
+    _ header: RecordHeader, _ id: RecordID, _ context: RecordContext, _ reader: RecordReader,
     to write: (borrowing [UInt8]) throws -> Void
   ) throws {
     var encoder = RecordEncoder(options: context.options)
@@ -49,12 +64,16 @@ extension Ledger {
       if encoder.writer.bytes.count >= bytes { try write(encoder.takeBytes()) }
     }
     encoder.begin(header)
-    let links = try reader.links(of: id)
-    try reader.forEachAttempt(of: id) { attempt, removed in
-      encoder.attempt(LinkedAttempt(attempt: attempt, removed: removed, links: links[attempt.key] ?? []))
-      try flush(atLeast: 1 << 18)
+    var unseen: [UnseenTries] = []
+    if case .dagRun(let dagRun) = id {
+      let links = try reader.links(of: dagRun)
+      try reader.forEachAttempt(of: dagRun) { attempt, removed in
+        encoder.attempt(LinkedAttempt(attempt: attempt, removed: removed, links: links[attempt.key] ?? []))
+        try flush(atLeast: 1 << 18)
+      }
+      unseen = try reader.unseenTries(of: dagRun)
     }
-    encoder.endAttempts(unseen: try reader.unseenTries(of: id))
+    encoder.endAttempts(unseen: unseen)
     try reader.forEachDbtRun(of: id) { row, run in
       encoder.beginDbtRun(run)
       try reader.forEachStep(of: row) { step in
@@ -67,17 +86,19 @@ extension Ledger {
     try flush(atLeast: 1)
   }
 
-  /// The record of a DAG run in memory, for screens; its dbt results included.
-  public func record(_ id: Int64, _ context: RecordContext) throws -> ExecutionRecord? {
+  /// A record in memory, for screens; its dbt results included.
+  public func record(_ id: RecordID, _ context: RecordContext) throws -> ExecutionRecord? {
     try read { database in
       let reader = RecordReader(database: database)
       guard let header = try reader.header(id, context) else { return nil }
       var record = ExecutionRecord(header: header)
-      let links = try reader.links(of: id)
-      try reader.forEachAttempt(of: id) { attempt, removed in
-        record.attempts.append(LinkedAttempt(attempt: attempt, removed: removed, links: links[attempt.key] ?? []))
+      if case .dagRun(let dagRun) = id {
+        let links = try reader.links(of: dagRun)
+        try reader.forEachAttempt(of: dagRun) { attempt, removed in
+          record.attempts.append(LinkedAttempt(attempt: attempt, removed: removed, links: links[attempt.key] ?? []))
+        }
+        record.unseenTries = try reader.unseenTries(of: dagRun)
       }
-      record.unseenTries = try reader.unseenTries(of: id)
       try reader.forEachDbtRun(of: id) { row, run in
         var run = run
         try reader.forEachStep(of: row) { run.steps.append($0) }

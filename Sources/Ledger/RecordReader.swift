@@ -6,7 +6,14 @@ import SQLite
 struct RecordReader {
   let database: SQLiteDatabase
 
-  func header(_ id: Int64, _ context: RecordContext) throws -> RecordHeader? {
+  func header(_ id: RecordID, _ context: RecordContext) throws -> RecordHeader? {
+    switch id {
+    case .dagRun(let id): try header(ofDagRun: id, context)
+    case .dbtRun(let id): try header(ofDbtRun: id)
+    }
+  }
+
+  private func header(ofDagRun id: Int64, _ context: RecordContext) throws -> RecordHeader? {
     let row = try database.prepare(
       """
       SELECT i.name, i.airflow_version, r.dag_id, r.run_id, r.revision, r.removed, r.removed_at, r.instance, \(DagRunRow.columns)
@@ -81,22 +88,86 @@ struct RecordReader {
   }
 
   /// In record order: by creation, those without last, then by key.
-  func forEachDbtRun(of id: Int64, _ body: (Int64, DbtRun) throws -> Void) throws {
+  func forEachDbtRun(of record: RecordID, _ body: (Int64, DbtRun) throws -> Void) throws {
+    guard case .dagRun(let id) = record else {
+      if case .dbtRun(let id) = record, let run = try dbtRun(id) { try body(id, run) }
+      return
+    }
     let runs = try database.prepare(
       """
       SELECT d.id FROM dbt_run d WHERE d.fetch_state = 'known' AND d.id IN (SELECT dbt_run FROM link WHERE dag_run = ?)
       ORDER BY d.created_at IS NULL, d.created_at, d.key
       """
     ).binding { $0(id) }.rows { $0.integer(0) }
-    for row in runs {
-      let run = try database.prepare("SELECT \(DbtRunRow.columns) FROM dbt_run WHERE id = ?").binding { $0(row) }
-        .firstRow { statement -> DbtRun? in
-          var columns = SQLiteColumns(statement)
-          return DbtRunRow.read(&columns)
+    for row in runs { if let run = try dbtRun(row) { try body(row, run) } }
+  }
+
+  /// A dbt run without its steps.
+  func dbtRun(_ id: Int64) throws -> DbtRun? {
+    try database.prepare(Self.selectDbtRun).binding { $0(id) }.firstRow { statement -> DbtRun? in
+      var columns = SQLiteColumns(statement)
+      return DbtRunRow.read(&columns)
+    } ?? nil
+  }
+
+  private static let selectDbtRun = SQL("SELECT \(DbtRunRow.columns) FROM dbt_run WHERE id = ?")
+
+  /// The header of a dbt run that is a record of its own; nil when it is none, or no more.
+  private func header(ofDbtRun id: Int64) throws -> RecordHeader? {
+    try database.prepare("SELECT d.key, d.revision FROM dbt_run d WHERE d.id = ? AND \(DbtRunWriter.isRecord)").binding
+    {
+      $0(id)
+    }.firstRow { row in DbtRunKey(row.text(0)).map { RecordHeader(dbtRun: $0, revision: Int(row.integer(1))) } } ?? nil
+  }
+
+  /// What came of a step, without what its project says of the nodes besides.
+  private func readResults(of dbtRun: Int64, into step: inout DbtStep) throws {
+    var inputs: [[Int64]] = []
+    step.results = try database.prepare(Self.selectResults).binding {
+      $0(dbtRun)
+      $0(step.index)
+    }.rows { row in
+      var columns = SQLiteColumns(row)
+      let (result, read) = DbtResultRow.read(&columns)
+      inputs.append(read)
+      return result
+    }
+    var names: [Int64: String] = [:]
+    for (position, ids) in inputs.enumerated() {
+      step.results[position].inputs = try ids.compactMap { id in
+        if names[id] == nil {
+          names[id] = try database.prepare(Self.selectName).binding { $0(id) }.firstRow { $0.text(0) }
         }
-      if let run, let run { try body(row, run) }
+        return names[id]
+      }
     }
   }
+
+  private static let selectResults = SQL(
+    """
+    SELECT \(DbtResultRow.selected) FROM dbt_result r JOIN dbt_node n ON n.id = r.node
+    WHERE r.dbt_run = ? AND r.step_index = ? ORDER BY r.position
+    """)
+  private static let selectName = SQL("SELECT unique_id FROM dbt_node WHERE id = ?")
+
+  /// What the project says of the nodes of a step's results and of those that they read.
+  func nodes(of dbtRun: Int64, step: Int) throws -> [String: DbtNode] {
+    let nodes = try database.prepare(Self.selectNodes).binding {
+      $0(dbtRun)
+      $0(step)
+    }.rows { row -> DbtNode in
+      var columns = SQLiteColumns(row)
+      return DbtNodeRow.read(&columns)
+    }
+    return Dictionary(nodes.map { ($0.uniqueID, $0) }) { first, _ in first }
+  }
+
+  private static let selectNodes = SQL(
+    """
+    SELECT \(DbtNodeRow.columns) FROM dbt_node WHERE id IN (
+      SELECT node FROM dbt_result WHERE dbt_run = ?1 AND step_index = ?2
+      UNION SELECT value FROM dbt_result r, json_each(r.inputs) WHERE r.dbt_run = ?1 AND r.step_index = ?2)
+    """)
 
   func forEachStep(of dbtRun: Int64, _ body: (DbtStep) throws -> Void) throws {
     let steps = try database.prepare("SELECT \(DbtStepRow.columns) FROM dbt_step WHERE dbt_run = ? ORDER BY step_index")
@@ -105,18 +176,10 @@ struct RecordReader {
         return DbtStepRow.read(&columns)
       }
     for var step in steps {
-      step.results = try database.prepare(
-        "SELECT \(DbtResultRow.columns) FROM dbt_result WHERE dbt_run = ? AND step_index = ? ORDER BY position"
-      ).binding {
-        $0(dbtRun)
-        $0(step.index)
-      }.rows { row in
-        var columns = SQLiteColumns(row)
-        return DbtResultRow.read(&columns)
-      }
+      try readResults(of: dbtRun, into: &step)
       step.freshness = try database.prepare(
         """
-        SELECT unique_id, status, max_loaded_at, snapshotted_at, age_seconds, error FROM dbt_freshness
+        SELECT \(DbtFreshnessRow.columns) FROM dbt_freshness
         WHERE dbt_run = ? AND step_index = ? ORDER BY position
         """
       ).binding {
@@ -124,12 +187,7 @@ struct RecordReader {
         $0(step.index)
       }.rows { row in
         var columns = SQLiteColumns(row)
-        var freshness = DbtFreshness(uniqueID: columns.text(), status: columns.text())
-        freshness.maxLoadedAt = columns.optionalInstant()
-        freshness.snapshottedAt = columns.optionalInstant()
-        freshness.ageSeconds = columns.optionalDouble()
-        freshness.error = columns.optionalText()
-        return freshness
+        return DbtFreshnessRow.read(&columns)
       }
       try body(step)
     }

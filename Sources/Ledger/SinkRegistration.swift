@@ -66,6 +66,7 @@ extension Ledger {
           }.run()
           sink.id = database.lastInsertedRow
           try enqueueHistory(for: sink, in: database)
+          try DbtRunWriter.enqueueOwnRecords(for: sink, now: now, in: database)
         }
         return sink
       }

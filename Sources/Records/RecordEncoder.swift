@@ -311,6 +311,10 @@ extension RecordEncoder {
     writer.member("started_at", step.startedAt)
     writer.member("finished_at", step.finishedAt)
     writer.member("invocation_id", step.invocationID)
+    writer.member("dbt_version", step.dbtVersion)
+    writer.member("adapter", step.adapter)
+    writer.member("project_name", step.projectName)
+    writer.member("full_refresh", step.isFullRefresh)
     writer.key("artifacts")
     writer.object {
       $0.member("manifest", step.manifest.rawValue)
@@ -350,6 +354,7 @@ extension RecordEncoder {
     writer.member("tags", result.tags)
     writer.member("status", result.status)
     writer.member("relation", result.relation)
+    writer.member("materialized", result.materialized)
     writer.member("started_at", result.startedAt)
     writer.member("completed_at", result.completedAt)
     writer.member("execution_time_s", result.executionTime)
@@ -359,10 +364,23 @@ extension RecordEncoder {
     writer.member("message", messages == .keep ? result.message : nil)
     writer.member("query_id", result.queryID)
     writer.member("depends_on", result.dependsOn)
+    writer.member("inputs", result.inputs)
+    writer.member("relation_rows", result.relationRows)
+    writer.member("relation_bytes", result.relationBytes)
+    writer.key("batches")
+    if let batches = result.batches {
+      writer.object {
+        $0.member("successful", batches.successful)
+        $0.member("failed", batches.failed)
+      }
+    } else {
+      writer.null()
+    }
     writer.member("attached_node", result.attachedNode)
     writer.member("column", result.column)
     writer.member("test", result.test)
     writer.member("severity", result.severity)
+    writer.member("outcome", DbtOutcome(result)?.description)
     writer.endObject()
   }
 }

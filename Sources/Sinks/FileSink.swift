@@ -90,7 +90,8 @@ public actor FileSink: Sink {
     do {
       try appender.file.open()
       for item in items {
-        if try await append(item.dagRun) {
+        // A dbt run that has moved under its DAG run since has its place in that record.
+        if try await append(item.record) || item.dagRun == 0 {
           report.delivered.append(item.id)
         } else {
           report.parked.append(
@@ -103,8 +104,8 @@ public actor FileSink: Sink {
     }
   }
 
-  private func append(_ dagRun: Int64) async throws -> Bool {
+  private func append(_ record: RecordID) async throws -> Bool {
     let appender = appender
-    return try await ledger.writeRecord(dagRun, context, in: { body in try appender.file.line(body) })
+    return try await ledger.writeRecord(record, context, in: { body in try appender.file.line(body) })
   }
 }

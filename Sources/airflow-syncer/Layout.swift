@@ -55,6 +55,25 @@ struct Layout: Sendable {
     }
   }
 
+  /// Cuts at the right edge; a line with colours is measured without them.
+  func cut(_ line: String) -> String {
+    guard line.contains("\u{1B}") else { return Self.fitted(line, to: columns) }
+    var shown = ""
+    var width = 0
+    var inEscape = false
+    for character in line {
+      if character == "\u{1B}" { inEscape = true }
+      if inEscape {
+        shown.append(character)
+        if character == "m" { inEscape = false }
+      } else if width < columns {
+        shown.append(character)
+        width += 1
+      }
+    }
+    return shown
+  }
+
   /// `text` in at most `width` columns, with `…` where it is cut. Control characters show as what they are.
   static func fitted(_ text: String, to width: Int) -> String {
     let plain = printable(text)

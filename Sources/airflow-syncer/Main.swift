@@ -36,6 +36,9 @@ import Telemetry
     case "status": return try await StatusCommand.perform(command)
     case "runs list": return try await RunsListCommand.perform(command)
     case "runs show": return try await RunsShowCommand.perform(command)
+    case "why": return try await WhyCommand.perform(command)
+    case "checks list": return try await ChecksListCommand.perform(command)
+    case "checks show": return try await ChecksShowCommand.perform(command)
     case "validate": return try await ValidateCommand.perform(command)
     case "migrate": return try await MigrateCommand.perform(command)
     case "config example":

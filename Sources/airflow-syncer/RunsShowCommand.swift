@@ -19,7 +19,7 @@ enum RunsShowCommand {
         message: "no record is known by `\(Layout.printable(text))`: see `airflow-syncer runs list`", code: .failed)
     }
     guard found.count == 1 else {
-      let keys = found.map { "  \(Layout.printable($0.key.description))" }.joined(separator: "\n")
+      let keys = found.map { "  \(Layout.printable($0.key))" }.joined(separator: "\n")
       throw CommandFailure(message: "`\(Layout.printable(text))` may mean several records:\n\(keys)", code: .failed)
     }
     let context = configuration.recordContext()
@@ -42,7 +42,7 @@ struct RecordScreen {
   var now: Instant
 
   func text(_ record: ExecutionRecord, deliveries: [SinkDeliveries]) -> String {
-    guard let run = record.header.run else { return "" }
+    guard let run = record.header.run else { return dbtRunText(record, deliveries: deliveries) }
     var lines = headlines(record, run)
     let line = TimeLine(record, now: now, columns: max(0, min(40, layout.columns - 70)))
     let runs = Dictionary(record.dbtRuns.map { ($0.key, $0) }) { first, _ in first }
@@ -66,7 +66,32 @@ struct RecordScreen {
       lines.append("\(Layout.printable(tries.taskID))\(index)  \(numbers): over before they were seen")
     }
     if !deliveries.isEmpty { lines.append("SENT  " + deliveries.map(self.text).joined(separator: "  ")) }
-    return lines.map { fit($0) }.joined(separator: "\n") + "\n"
+    return lines.map(layout.cut).joined(separator: "\n") + "\n"
+  }
+
+  /// A dbt run that no attempt is known for.
+  private func dbtRunText(_ record: ExecutionRecord, deliveries: [SinkDeliveries]) -> String {
+    var lines: [String] = []
+    for run in record.dbtRuns {
+      let status = layout.coloured(run.status.uppercased(), Layout.colour(ofState: run.status))
+      let job = run.jobName.map { "  \(Layout.printable($0))" } ?? ""
+      lines.append("\(status)  \(Layout.printable(run.key.description))\(job)")
+      var second: [String] = []
+      if let start = run.startedAt {
+        second.append("\(start.date) \(start.clock) → \(run.finishedAt?.clock ?? "…") UTC")
+        second.append(Layout.duration((run.finishedAt ?? now).seconds(since: start)))
+      }
+      if let href = run.href { second.append(Layout.printable(href)) }
+      if !second.isEmpty { lines.append(second.joined(separator: "  ")) }
+      lines.append(Layout.printable("no Airflow attempt is known for it" + (run.cause.map { "; cause: \($0)" } ?? "")))
+      for step in run.steps where isTelling(step) { lines += self.lines(of: step) }
+    }
+    if !deliveries.isEmpty { lines.append("SENT  " + deliveries.map(self.text).joined(separator: "  ")) }
+    return lines.map(layout.cut).joined(separator: "\n") + "\n"
+  }
+
+  private func isTelling(_ step: DbtStep) -> Bool {
+    !step.results.isEmpty || !step.freshness.isEmpty || step.runResults == .invalid
   }
 
   // MARK: Parts
@@ -128,9 +153,7 @@ struct RecordScreen {
     var lines = [
       "└ dbt \(run.runID.map(String.init) ?? key.description)    \(Layout.printable(run.jobName ?? "-"))    \(status)    \(sure)"
     ]
-    for step in run.steps where !step.results.isEmpty || !step.freshness.isEmpty || step.runResults == .invalid {
-      lines += self.lines(of: step)
-    }
+    for step in run.steps where isTelling(step) { lines += self.lines(of: step) }
     if let href = run.href, run.status != "success" { lines.append("    \(href)") }
     return lines
   }
@@ -171,25 +194,6 @@ struct RecordScreen {
   private func text(_ delivery: SinkDeliveries) -> String {
     let made = "\(delivery.made - delivery.pending - delivery.parked)/\(delivery.made)"
     return "\(delivery.sink) \(made)" + (delivery.parked > 0 ? " (\(delivery.parked) parked)" : "")
-  }
-
-  /// Cuts at the right edge; a line with colours is measured without them.
-  private func fit(_ line: String) -> String {
-    guard line.contains("\u{1B}") else { return Layout.fitted(line, to: layout.columns) }
-    var shown = ""
-    var width = 0
-    var inEscape = false
-    for character in line {
-      if character == "\u{1B}" { inEscape = true }
-      if inEscape {
-        shown.append(character)
-        if character == "m" { inEscape = false }
-      } else if width < layout.columns {
-        shown.append(character)
-        width += 1
-      }
-    }
-    return shown
   }
 }
 

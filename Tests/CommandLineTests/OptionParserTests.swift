@@ -107,10 +107,10 @@ struct OptionParserTests {
     ("run -x", "unknown option `-x` of `run`"),
     ("run --zzz", "unknown option `--zzz` of `run`"),
     ("--zzz", "unknown option `--zzz`"),
-    ("--json", "unknown option `--json`; it belongs to status, runs list, runs show"),
+    ("--json", "unknown option `--json`; it belongs to status, runs list, runs show, why, checks list, checks show"),
     (
       "--log-level debug",
-      "expected a command: run, sync, status, runs, validate, migrate, config, completion, version, help"
+      "expected a command: run, sync, status, runs, why, checks, validate, migrate, config, completion, version, help"
     ),
     ("run --config", "--config: expected FILE after it, found nothing"),
     ("run --config --", "--config: expected FILE after it, found nothing"),

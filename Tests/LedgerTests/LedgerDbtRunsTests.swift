@@ -22,6 +22,7 @@ struct LedgerDbtRunsTests {
     var step = DbtStep(index: 4, name: "Invoke dbt")
     (step.command, step.status, step.startedAt, step.finishedAt) = ("build", "success", at(23), at(29))
     (step.invocationID, step.manifest, step.runResults) = ("inv", .fetched, .fetched)
+    (step.dbtVersion, step.adapter, step.projectName, step.isFullRefresh) = ("1.9.11", "postgres", "shop", true)
     var result = DbtNodeResult(uniqueID: "model.a.b", status: "partial success")
     result.tags = ["line\nfeed", "", "é"]
     result.dependsOn = ["source.a.b.c", "model.a.\nb"]
@@ -29,6 +30,8 @@ struct LedgerDbtRunsTests {
     (result.owner, result.group, result.relation, result.thread) = ("ann", "fin", "x.y.z", "Thread-1")
     (result.startedAt, result.completedAt, result.executionTime) = (at(24), at(25), 1.83)
     (result.rowsAffected, result.failures, result.message, result.queryID) = (120, 4, "m\u{0}n", "q")
+    (result.materialized, result.relationRows, result.relationBytes) = ("table", 7, 8192)
+    (result.inputs, result.batches) = (["source.a.b.c", "model.a.é"], DbtBatches(successful: 3, failed: 1))
     (result.attachedNode, result.column, result.test, result.severity) = ("model.a.b", "id", "not_null", "warn")
     step.results = [result, DbtNodeResult(uniqueID: "model.a.bare", status: "no-op")]
     var freshness = DbtFreshness(uniqueID: "source.a.b.c", status: "runtime error")

@@ -23,10 +23,10 @@ struct LedgerDeliveriesTests {
     quiet.history = false
     let bench = try await Bench(sinks: [quiet])
     try await bench.apply(run("success", end: 40), history: true)
-    #expect(try await bench.ledger.deliveries(of: try await bench.row()).isEmpty)
+    #expect(try await bench.ledger.deliveries(of: .dagRun(try await bench.row())).isEmpty)
   }
 
   private func counts(_ bench: Bench, _ id: Int64) async throws -> [String] {
-    try await bench.ledger.deliveries(of: id).map { "\($0.sink) \($0.made) \($0.pending) \($0.parked)" }
+    try await bench.ledger.deliveries(of: .dagRun(id)).map { "\($0.sink) \($0.made) \($0.pending) \($0.parked)" }
   }
 }

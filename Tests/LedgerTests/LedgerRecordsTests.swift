@@ -23,7 +23,7 @@ struct LedgerRecordsTests {
     options.conf = .keep
     let context = RecordContext(options: options, uiURLs: ["prod": "https://airflow.example"])
     let id = try await bench.row()
-    let record = try #require(try await bench.ledger.record(id, context))
+    let record = try #require(try await bench.ledger.record(.dagRun(id), context))
     #expect(record.dbtRuns.count == 1 && record.attempts.count == 50)
     let pieces = try await bench.ledger.pieces(id, context)
     #expect(Array(pieces.joined()) == RecordEncoder.encode(record, options: options) + [0x0A])
@@ -46,7 +46,7 @@ struct LedgerRecordsTests {
     try await bench.apply(run("success", end: 40))
     let id = try await bench.row()
     await #expect(throws: Full.self) {
-      _ = try await bench.ledger.writeRecord(id, RecordContext(), to: { _ in throw Full() })
+      _ = try await bench.ledger.writeRecord(.dagRun(id), RecordContext(), to: { _ in throw Full() })
     }
     #expect(try await bench.ledger.pieces(id).count == 1)
     #expect(try await bench.ledger.pieces(id + 1).isEmpty)

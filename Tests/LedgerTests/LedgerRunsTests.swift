@@ -21,7 +21,7 @@ struct LedgerRunsTests {
   private func names(_ bench: Bench, _ change: (inout RunFilter) -> Void) async throws -> [String] {
     var filter = RunFilter()
     change(&filter)
-    return try await bench.ledger.runs(filter).map(\.key.dagID)
+    return try await bench.ledger.runs(filter).compactMap(\.dagRun?.dagID)
   }
 
   @Test func theNewestComeFirst() async throws {
@@ -68,7 +68,7 @@ struct LedgerRunsTests {
       ("prod/d[", ["d[a]ily"]), ("é/", ["é"]),
     ] as [(String, [String])])
   func aRunIsNamedByItsKeyOrTheBeginningOfIt(_ name: String, _ expected: [String]) async throws {
-    #expect(try await bench().ledger.runs(named: name).map(\.key.dagID) == expected)
+    #expect(try await bench().ledger.runs(named: name).compactMap(\.dagRun?.dagID) == expected)
   }
 
   @Test func anExactNameIsMeantThoughOthersBeginWithIt() async throws {
@@ -77,7 +77,7 @@ struct LedgerRunsTests {
       try await bench.apply(run(name, "success", source: Int64(source), end: 40, logical: source))
     }
     for name in ["prod/daily/manual__1", "daily/manual__1", "manual__1"] {
-      #expect(try await bench.ledger.runs(named: name).map(\.key.runID) == ["manual__1"], "\(name)")
+      #expect(try await bench.ledger.runs(named: name).compactMap(\.dagRun?.runID) == ["manual__1"], "\(name)")
     }
     #expect(try await bench.ledger.runs(named: "daily/manual__").count == 3)
     #expect(try await bench.ledger.runs(named: "daily/manual__", limit: 2).count == 2)
@@ -85,7 +85,7 @@ struct LedgerRunsTests {
 
   @Test(arguments: ["d*", "d?", "d[a]ily", "daily"]) func theLatestRunIsThatOfTheVeryDAG(_ dag: String) async throws {
     let bench = try await bench()
-    #expect(try await bench.ledger.latestRun(ofDag: dag, instance: nil).map(\.key.dagID) == [dag])
+    #expect(try await bench.ledger.latestRun(ofDag: dag, instance: nil).compactMap(\.dagRun?.dagID) == [dag])
     #expect(try await bench.ledger.latestRun(ofDag: dag, instance: "other").isEmpty)
   }
 

@@ -159,12 +159,14 @@ struct Bench {
   /// The run's row in the ledger.
   func row(_ runID: String = "r1", dag: String = "daily") async throws -> Int64 {
     let found = try await ledger.runs(named: key(runID, dag: dag).description)
-    guard found.count == 1 else { throw TestServerError("\(found.count) runs are named \(runID)") }
-    return found[0].id
+    guard found.count == 1, case .dagRun(let id) = found[0].id else {
+      throw TestServerError("\(found.count) runs are named \(runID)")
+    }
+    return id
   }
 
   func record(_ runID: String = "r1", dag: String = "daily") async throws -> ExecutionRecord {
-    guard let record = try await ledger.record(try await row(runID, dag: dag), RecordContext()) else {
+    guard let record = try await ledger.record(.dagRun(try await row(runID, dag: dag)), RecordContext()) else {
       throw TestServerError("no record \(runID)")
     }
     return record
@@ -212,7 +214,7 @@ extension Ledger {
   /// Everything that ``writeRecord(_:_:to:)`` writes, piece by piece.
   func pieces(_ id: Int64, _ context: RecordContext = RecordContext()) throws -> [[UInt8]] {
     let box = Box()
-    _ = try writeRecord(id, context, to: { box.pieces.append(copy $0) })
+    _ = try writeRecord(.dagRun(id), context, to: { box.pieces.append(copy $0) })
     return box.pieces
   }
 

@@ -33,7 +33,9 @@ struct WaitingHistoryTests {
     let status = try #require(try await bench.ledger.status().sinks.first { $0.name == "lineage" })
     #expect(status.pending == 12 && status.oldestPendingAt == Instant(microseconds: 1_000))
     #expect(
-      try await bench.ledger.deliveries(of: try await bench.row()).map { "\($0.sink) \($0.made) \($0.pending)" }
+      try await bench.ledger.deliveries(of: .dagRun(try await bench.row())).map {
+        "\($0.sink) \($0.made) \($0.pending)"
+      }
         == ["lineage 4 4", "archive 1 1"])
     // The same when they are items.
     #expect(try await bench.told() == whole + whole + whole)
@@ -41,7 +43,7 @@ struct WaitingHistoryTests {
     #expect(try await bench.ledger.pendingCount(ofSink: "lineage") == 12)
     let later = try #require(try await bench.ledger.status().sinks.first { $0.name == "lineage" })
     #expect(later.pending == 12 && later.oldestPendingAt == Instant(microseconds: 1_000))
-    #expect(try await bench.ledger.deliveries(of: try await bench.row()).map(\.pending) == [4, 1])
+    #expect(try await bench.ledger.deliveries(of: .dagRun(try await bench.row())).map(\.pending) == [4, 1])
   }
 
   @Test(arguments: SinkRegistration.Emission.allCases)

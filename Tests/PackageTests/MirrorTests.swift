@@ -51,7 +51,8 @@ struct MirrorTests {
       "Workshop": "every pass goes through it",
     ],
     "ExecutionModel": [
-      "DagRunSnapshot": "values without behaviour", "ExecutionEvent": "values without behaviour",
+      "DagRunSnapshot": "values without behaviour", "DbtNode": "values without behaviour", "DbtOutcome": "DbtOutcomeChecksTests",
+      "ExecutionEvent": "values without behaviour",
       "RawJSON": "a value without behaviour", "RunLink": "Records/ExecutionRecordTests",
     ],
     "HTTPClient": [
@@ -79,7 +80,9 @@ struct MirrorTests {
     ],
     "Ledger": [
       "AirflowRows": "LedgerRecordsTests", "CaptureBatch": "CaptureWriterTests", "DbtRows": "LedgerRecordsTests",
-      "DbtRunWriter": "LedgerDbtRunsTests", "Ledger+Capture": "CaptureWriterTests", "LinkAim": "LinkSettlerTests",
+      "AttemptReference": "LedgerChecksTests", "DbtNodeRow": "DbtNodeWriterTests",
+      "DbtRunWriter": "LedgerDbtRunsTests", "DbtRunWriter+Records": "LedgerWantedRunsTests",
+      "Ledger+Capture": "CaptureWriterTests", "LinkAim": "LinkSettlerTests",
       "LostTryOpener": "LedgerLostTriesTests", "LostTryReader": "LedgerLostTriesTests",
       "LostTryWriter": "LedgerLostTriesTests", "OutboxItem": "LedgerOutboxTests", "RecordReader": "LedgerRecordsTests",
       "SinkRegistration": "LedgerOutboxTests",

@@ -102,6 +102,7 @@ func fullRecord() -> ExecutionRecord {
   step.startedAt = at(7)
   step.finishedAt = at(59)
   step.invocationID = "b8513ee2-6c1f-44ed-a13d-3fc35ef81004"
+  (step.dbtVersion, step.adapter, step.projectName, step.isFullRefresh) = ("1.10.4", "postgres", "shop", false)
   step.manifest = .fetched
   step.runResults = .fetched
   step.catalog = .missing
@@ -115,6 +116,10 @@ func fullRecord() -> ExecutionRecord {
   model.group = "finance"
   model.tags = ["nightly"]
   model.relation = "analytics.mart.orders"
+  model.materialized = "incremental"
+  model.inputs = ["source.shop.raw.orders"]
+  (model.relationRows, model.relationBytes) = (1_200, 65_536)
+  model.batches = DbtBatches(successful: 3, failed: 1)
   model.startedAt = at(8)
   model.completedAt = at(9.83)
   model.executionTime = 1.83

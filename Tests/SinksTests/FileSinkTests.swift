@@ -27,7 +27,7 @@ struct FileSinkTests {
     #expect(round.delivered == 5 && round.outage == nil)
     let lines = try readLines(path)
     for (row, line) in lines.enumerated() {
-      let record = try await bench.ledger.record(Int64(row + 1), RecordContext())
+      let record = try await bench.ledger.record(.dagRun(Int64(row + 1)), RecordContext())
       #expect(line + "\n" == String(decoding: RecordEncoder.encode(try #require(record)), as: UTF8.self) + "\n")
       #expect(line.hasPrefix(FileSink.lineBeginning))
     }

@@ -1,0 +1,79 @@
+import ExecutionModel
+import SQLite
+
+/// The nodes of a step as they stand in the ledger, by unique_id.
+typealias KeptNodes = [String: DbtNodeWriter.Kept]
+
+/// Keeps the nodes of dbt projects, each set of facts once, and gives their rows. Writing them again, or writing them
+/// without the results that they belong to, changes nothing that anybody sees.
+struct DbtNodeWriter {
+  /// What a node has become: its row, and the relation that results need not repeat.
+  struct Kept {
+    var id: Int64
+    var relation: String?
+  }
+
+  let database: SQLiteDatabase
+  private var digest = NodeDigest()
+
+  init(database: SQLiteDatabase) { self.database = database }
+
+  mutating func keep(_ node: DbtNode) throws -> Kept {
+    guard let digest = digest.digest(of: node) else {
+      throw LedgerError(.other, path: database.path, detail: "libcrypto does not compute SHA-256")
+    }
+    let known = try database.prepare(Self.select).binding { $0(bytes: digest) }.firstRow { $0.integer(0) }
+    if let known { return Kept(id: known, relation: node.relation) }
+    try database.prepare(Self.insert).binding {
+      $0(bytes: digest)
+      DbtNodeRow.bind(node, to: &$0)
+    }.run()
+    return Kept(id: database.lastInsertedRow, relation: node.relation)
+  }
+
+  mutating func keep(_ nodes: [DbtNode]) throws -> KeptNodes {
+    var kept: KeptNodes = [:]
+    kept.reserveCapacity(nodes.count)
+    for node in nodes { kept[node.uniqueID] = try keep(node) }
+    return kept
+  }
+
+  private static let select = SQL("SELECT id FROM dbt_node WHERE digest = ?")
+  private static let insert = SQL(
+    "INSERT INTO dbt_node (digest, \(DbtNodeRow.columns)) VALUES (\(placeholders(1 + DbtNodeRow.count)))")
+
+  /// The nodes that a step speaks of, by unique_id and in its order: those of its manifest, else as much as its results
+  /// say of them.
+  static func nodes(of step: DbtStep) -> [DbtNode] {
+    var nodes = step.nodes.values.sorted { $0.uniqueID < $1.uniqueID }
+    var seen: Set<String> = []
+    func add(_ node: @autoclosure () -> DbtNode, _ uniqueID: String) {
+      if step.nodes[uniqueID] == nil, seen.insert(uniqueID).inserted { nodes.append(node()) }
+    }
+    for result in step.results { add(DbtNode(result), result.uniqueID) }
+    for freshness in step.freshness { add(DbtNode(uniqueID: freshness.uniqueID), freshness.uniqueID) }
+    for result in step.results { for input in result.inputs { add(DbtNode(uniqueID: input), input) } }
+    return nodes
+  }
+}
+
+extension DbtNode {
+  /// What a result says of its node.
+  init(_ result: DbtNodeResult) {
+    self.init(uniqueID: result.uniqueID)
+    resourceType = result.resourceType
+    name = result.name
+    package = result.package
+    path = result.path
+    owner = result.owner
+    group = result.group
+    tags = result.tags
+    relation = result.relation
+    materialized = result.materialized
+    dependsOn = result.dependsOn
+    attachedNode = result.attachedNode
+    column = result.column
+    test = result.test
+    severity = result.severity
+  }
+}

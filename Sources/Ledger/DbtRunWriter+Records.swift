@@ -1,0 +1,58 @@
+import ExecutionModel
+import SQLite
+
+// Dbt runs that are records of their own: wanted for their own sake, and no attempt is known for them.
+extension DbtRunWriter {
+  /// Whether the dbt run `d` is a record of its own.
+  static let isRecord = """
+    (d.is_wanted = 1 AND d.fetch_state = 'known' AND NOT EXISTS (SELECT 1 FROM link x WHERE x.dbt_run = d.id))
+    """
+
+  /// One line for every file sink, when the run is a record of its own and complete.
+  func enqueueOwnRecord(of id: Int64, sinks: [SinkRegistration], now: Int64) throws {
+    let isHistory = try database.prepare(
+      "SELECT is_history FROM dbt_run d WHERE id = ? AND is_complete = 1 AND \(Self.isRecord)"
+    ).binding { $0(id) }.firstRow { $0.bool(0) }
+    guard let isHistory else { return }
+    for sink in sinks where sink.wantsRecords && (sink.history || !isHistory) {
+      try database.prepare(Self.insertRecord).binding {
+        $0(sink.id)
+        $0(id)
+        $0(now)
+      }.run()
+    }
+  }
+
+  // As for a DAG run: it takes the place of a line that waits, under a new number.
+  private static let insertRecord = SQL(
+    """
+    INSERT OR REPLACE INTO outbox (sink, kind, dag_run, dbt_run, made_at) SELECT ?1, 'record', 0, ?2, coalesce(
+      (SELECT made_at FROM outbox WHERE dag_run = 0 AND dbt_run = ?2 AND sink = ?1 AND kind = 'record'
+        AND parked_at IS NULL), ?3)
+    """)
+
+  /// The lines that a file sink would have got, had it been there from the start.
+  static func enqueueOwnRecords(for sink: SinkRegistration, now: Int64, in database: SQLiteDatabase) throws {
+    guard sink.wantsRecords, sink.history else { return }
+    try database.prepare(
+      """
+      INSERT INTO outbox (sink, kind, dag_run, dbt_run, made_at)
+      SELECT ?, 'record', 0, d.id, ? FROM dbt_run d WHERE d.is_complete = 1 AND \(isRecord) ORDER BY d.id
+      """
+    ).binding {
+      $0(sink.id)
+      $0(now)
+    }.run()
+  }
+
+  /// Whether a DAG run shows a complete dbt run that was a record of its own before: then it gets its line at once.
+  static func hasTakenOver(_ dagRun: Int64, in database: SQLiteDatabase) throws -> Bool {
+    try database.prepare(selectTakenOver).binding { $0(dagRun) }.firstRow { _ in true } ?? false
+  }
+
+  private static let selectTakenOver = SQL(
+    """
+    SELECT 1 FROM link l JOIN dbt_run d ON d.id = l.dbt_run WHERE l.dag_run = ? AND d.is_wanted = 1 AND d.is_complete = 1
+    LIMIT 1
+    """)
+}
