@@ -206,7 +206,7 @@ struct CaptureWriterTests {
       ])
     let runs = try await bench.ledger.runs(RunFilter())
     #expect(runs.map(\.removed) == [nil, "deleted"])
-    #expect(try await bench.row() == runs[0].id)
+    #expect(.dagRun(try await bench.row()) == runs[0].id)
     let revisions = try bench.query("SELECT revision FROM dag_run ORDER BY id").compactMap(Int.init)
     #expect(revisions.count == 2 && revisions[0] < revisions[1])
     // Each event is made of its own run.
