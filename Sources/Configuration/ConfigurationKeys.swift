@@ -113,7 +113,8 @@ enum DbtCloudKeys {
     "Whose names of datasets to follow: those of OpenLineage's dbt integration, or of its naming specification.")
   static let datasetNamespace = Key(
     "dataset_namespace", .datasetNamespaces, example: "snowflake://acme-prod",
-    "Namespace of the projects' datasets, or a mapping from project ids to namespaces; default: made of each project's connection.")
+    "Namespace of the projects' datasets, or a mapping from project ids to namespaces; default: made of each project's connection."
+  )
   static let caFile = Key(
     "ca_file", .path, example: "/etc/ssl/certs/corporate.pem", "Certificates to trust besides the system's, PEM.")
   static let requestsPerSecond = Key(

@@ -104,11 +104,13 @@ struct FactsReader {
         var columns = SQLiteColumns(row)
         return DbtRunRow.read(&columns)
       }) ?? nil
-    run?.steps = try database.prepare("SELECT \(DbtStepRow.columns) FROM dbt_step WHERE dbt_run = ? ORDER BY step_index")
-      .binding { $0(id) }.rows { row in
-        var columns = SQLiteColumns(row)
-        return DbtStepRow.read(&columns)
-      }
+    run?.steps = try database.prepare(
+      "SELECT \(DbtStepRow.columns) FROM dbt_step WHERE dbt_run = ? ORDER BY step_index"
+    )
+    .binding { $0(id) }.rows { row in
+      var columns = SQLiteColumns(row)
+      return DbtStepRow.read(&columns)
+    }
     let parent = try database.prepare(
       "SELECT parent_task_id, parent_map_index, parent_try_number FROM dbt_run WHERE id = ? AND parent_task_id IS NOT NULL"
     ).binding { $0(id) }.firstRow { row in

@@ -71,7 +71,9 @@ struct FoldedNodes {
     let slice = all.dropFirst(row.placed).prefix(events / 2)
     for (step, told) in slice {
       let node = OutboxItem.Node(step: step, uniqueID: told.uniqueID, part: told.part)
-      for event in told.events(of: key, step: step) { try outbox.put(event, about: .dbtNode(row.dbtRun, node), for: sink) }
+      for event in told.events(of: key, step: step) {
+        try outbox.put(event, about: .dbtNode(row.dbtRun, node), for: sink)
+      }
     }
     if row.placed + slice.count < all.count {
       try database.prepare(Self.advance).binding {

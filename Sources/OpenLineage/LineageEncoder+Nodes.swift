@@ -24,7 +24,8 @@ extension LineageEncoder {
         self.parent(&writer, ParentReference(parent: dbtRun, root: parent?.root ?? dbtRun))
         dbtVersion(&writer, step, of: run)
         self.dbtRun(&writer, execution, of: run)
-        if case .tests = execution.part {} else {
+        if case .tests = execution.part {
+        } else {
           externalQuery(&writer, execution.results.first?.result.queryID, in: namespace)
         }
         if !shape.testsDataset, shape.jobType == "TEST" {

@@ -51,7 +51,8 @@ struct MirrorTests {
       "Workshop": "every pass goes through it",
     ],
     "ExecutionModel": [
-      "DagRunSnapshot": "values without behaviour", "ExecutionEvent": "values without behaviour",
+      "DagRunSnapshot": "values without behaviour", "DbtNodeExecution": "values without behaviour",
+      "ExecutionEvent": "values without behaviour",
       "RawJSON": "a value without behaviour", "RunLink": "Records/ExecutionRecordTests",
     ],
     "HTTPClient": [
@@ -68,7 +69,8 @@ struct MirrorTests {
       "LoopbackServer": "HTTPClient/LoopbackServerTests", "LoopbackState": "HTTPClient/LoopbackServerTests",
     ],
     "OpenLineage": [
-      "Facet": "LineageEncoderTests", "JobFacets": "LineageEncoderTests", "RunFacets": "LineageEncoderTests",
+      "DatasetFacets": "LineageEncoderNodesTests", "Facet": "LineageEncoderTests", "JobFacets": "LineageEncoderTests",
+      "NodeFacets": "LineageEncoderNodesTests", "RunFacets": "LineageEncoderTests",
     ],
     "Platform": [
       "Signals": "driven by the tests of the daemon", "StandardOutput": "driven by the tests of the program",
