@@ -109,7 +109,7 @@ let package = Package(
     tests("DbtArtifacts", ["ExecutionModel", "JSONText", "TestServers"]),
     tests("Records", ["ExecutionModel", "JSONText"]),
     tests("Ledger", ["ExecutionModel", "Records", "SQLite", "Migrations", "JSONText", "TestServers"]),
-    tests("OpenLineage", ["ExecutionModel", "JSONText"]),
+    tests("OpenLineage", ["DbtArtifacts", "ExecutionModel", "JSONText", "Records"]),
     tests(
       "Sinks",
       [

@@ -17,6 +17,7 @@ public enum Migrations {
     Migration(version: 3, name: "sqlite_0003_outbox", sql: text(PackageResources.sqlite_0003_outbox_sql)),
     Migration(version: 4, name: "sqlite_0004_searches", sql: text(PackageResources.sqlite_0004_searches_sql)),
     Migration(version: 5, name: "sqlite_0005_nodes", sql: text(PackageResources.sqlite_0005_nodes_sql)),
+    Migration(version: 6, name: "sqlite_0006_projects", sql: text(PackageResources.sqlite_0006_projects_sql)),
   ]
 
   private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

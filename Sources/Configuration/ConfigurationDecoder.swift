@@ -130,6 +130,8 @@ struct ConfigurationDecoder {
     let token = secret(
       reader, file: DbtCloudKeys.tokenFile, command: DbtCloudKeys.tokenCommand, inline: DbtCloudKeys.token)
     let namespace = reader.read(DbtCloudKeys.namespace)
+    let datasetNaming = reader.read(DbtCloudKeys.datasetNaming)
+    let datasetNamespace = reader.read(DbtCloudKeys.datasetNamespace)
     let caFile = reader.read(DbtCloudKeys.caFile)
     let requestsPerSecond = reader.read(DbtCloudKeys.requestsPerSecond)
 
@@ -156,6 +158,7 @@ struct ConfigurationDecoder {
     guard let name, let accountID, let url, let token else { return nil }
     return DbtCloudConfiguration(
       name: name, accountID: accountID, url: url, token: token, namespace: namespace ?? name, caFile: caFile,
+      datasetNaming: datasetNaming ?? .producer, datasetNamespace: datasetNamespace ?? DatasetNamespaces(),
       requestsPerSecond: requestsPerSecond ?? 2)
   }
 
@@ -183,6 +186,7 @@ struct ConfigurationDecoder {
     let url = url(reader, SinkKeys.url, permissions)
     let token = secret(reader, file: SinkKeys.tokenFile, command: SinkKeys.tokenCommand, inline: nil)
     let emit = reader.read(SinkKeys.emit)
+    let sql = reader.read(SinkKeys.sql)
     let gzip = reader.read(SinkKeys.gzip)
     let timeout = reader.read(SinkKeys.timeout)
     let caFile = reader.read(SinkKeys.caFile)
@@ -195,9 +199,9 @@ struct ConfigurationDecoder {
         SinkKeys.url,
         "a URL with `?…` may hold a credential and is refused; use token_file, or set allow_inline_secrets: true")
     }
-    guard let url, let emit, let gzip, let timeout else { return nil }
+    guard let url, let emit, let sql, let gzip, let timeout else { return nil }
     return OpenLineageDestination(
-      url: url, token: token, emit: Set(emit), gzip: gzip, timeout: timeout, caFile: caFile)
+      url: url, token: token, emit: Set(emit), sql: sql, gzip: gzip, timeout: timeout, caFile: caFile)
   }
 
   private func record(_ top: SectionReader) -> RecordConfiguration? {

@@ -108,6 +108,13 @@ enum DbtCloudKeys {
   static let namespace = Key(
     "namespace", .text, example: "analytics",
     "Namespace of the account's jobs in OpenLineage events; default: the account's name. Run ids are derived from it.")
+  static let datasetNaming = Key(
+    "dataset_naming", ValueType<DatasetStyle>.choice, default: "producer",
+    "Whose names of datasets to follow: those of OpenLineage's dbt integration, or of its naming specification.")
+  static let datasetNamespace = Key(
+    "dataset_namespace", .datasetNamespaces, example: "snowflake://acme-prod",
+    "Namespace of the projects' datasets, or a mapping from project ids to namespaces; default: made of each project's connection."
+  )
   static let caFile = Key(
     "ca_file", .path, example: "/etc/ssl/certs/corporate.pem", "Certificates to trust besides the system's, PEM.")
   static let requestsPerSecond = Key(
@@ -117,8 +124,8 @@ enum DbtCloudKeys {
   static let section = Section(
     path: "dbt_cloud[]", isList: true,
     rows: [
-      name.row, accountID.row, url.row, tokenFile.row, tokenCommand.row, token.row, namespace.row, caFile.row,
-      requestsPerSecond.row,
+      name.row, accountID.row, url.row, tokenFile.row, tokenCommand.row, token.row, namespace.row, datasetNaming.row,
+      datasetNamespace.row, caFile.row, requestsPerSecond.row,
     ])
 }
 
@@ -146,6 +153,9 @@ enum SinkKeys {
     "emit", ValueType<[EmittedKind]>.list(of: .choice, name: "list"),
     default: "[dag_runs, attempts, dbt_runs, dbt_nodes]", onlyType: "openlineage",
     "What there are events for. Where Airflow runs the OpenLineage provider itself: [dbt_runs, dbt_nodes].")
+  static let sql = Key(
+    "sql", .bool, default: "true", onlyType: "openlineage",
+    "Send the compiled SQL of dbt's nodes. It is kept in the ledger then, as text that may quote data.")
   static let gzip = Key("gzip", .bool, default: "true", onlyType: "openlineage", "Send bodies gzipped.")
   static let timeout = Key(
     "timeout", .duration(.seconds(1) ... .seconds(600)), default: "30s", onlyType: "openlineage",
@@ -165,8 +175,8 @@ enum SinkKeys {
   static let section = Section(
     path: "sinks[]", isList: true, variants: ["file", "openlineage"],
     rows: [
-      name.row, type.row, url.row, tokenFile.row, tokenCommand.row, emit.row, gzip.row, timeout.row, caFile.row,
-      path.row, results.row, history.row,
+      name.row, type.row, url.row, tokenFile.row, tokenCommand.row, emit.row, sql.row, gzip.row, timeout.row,
+      caFile.row, path.row, results.row, history.row,
     ])
 }
 

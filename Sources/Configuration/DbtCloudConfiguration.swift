@@ -12,6 +12,30 @@ public struct DbtCloudConfiguration: Sendable, Equatable {
   public var namespace: String
   /// Certificates to trust instead of the system's, PEM.
   public var caFile: String?
+  /// Whose names of datasets are followed.
+  public var datasetNaming: DatasetStyle
+  /// What the datasets' namespaces are, whatever the connections of the projects say.
+  public var datasetNamespace: DatasetNamespaces
   /// `requests_per_second`: calls at most.
   public var requestsPerSecond: Double
+}
+
+/// Whose names of datasets are followed where they differ.
+public enum DatasetStyle: String, Sendable, CaseIterable {
+  /// OpenLineage's own dbt integration.
+  case producer
+  /// OpenLineage's naming specification.
+  case spec
+}
+
+/// Namespaces of datasets: one for all projects of an account, or one for each.
+public struct DatasetNamespaces: Sendable, Hashable {
+  public var all: String?
+  /// By project id.
+  public var ofProjects: [Int64: String]
+
+  public init(all: String? = nil, ofProjects: [Int64: String] = [:]) {
+    self.all = all
+    self.ofProjects = ofProjects
+  }
 }

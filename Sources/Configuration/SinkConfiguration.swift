@@ -21,6 +21,8 @@ public struct OpenLineageDestination: Sendable, Equatable {
   public var token: Secret?
   /// What there are events for.
   public var emit: Set<EmittedKind>
+  /// Whether the compiled SQL of dbt's nodes is sent.
+  public var sql: Bool
   /// Whether bodies are sent gzipped.
   public var gzip: Bool
   /// The whole of one request.

@@ -137,6 +137,27 @@ extension ValueType where Value == EndpointURL {
   }
 }
 
+extension ValueType where Value == DatasetNamespaces {
+  /// A namespace, or a mapping from project ids to namespaces.
+  static let datasetNamespaces = ValueType(name: "text, or mapping") { node, path, diagnostics in
+    guard case .mapping(let entries) = node.content else {
+      return ValueType<String>.text.read(node, path, diagnostics).map { DatasetNamespaces(all: $0) }
+    }
+    var namespaces = DatasetNamespaces()
+    var isReadable = true
+    for entry in entries {
+      guard let project = Int64(entry.key), project > 0, String(project) == entry.key else {
+        diagnostics.error(entry.keyMark, path, "expected the number of a project, found `\(entry.key)`")
+        isReadable = false
+        continue
+      }
+      namespaces.ofProjects[project] = ValueType<String>.text.read(entry.value, "\(path).\(entry.key)", diagnostics)
+      isReadable = isReadable && namespaces.ofProjects[project] != nil
+    }
+    return isReadable ? namespaces : nil
+  }
+}
+
 extension ValueType where Value: RawRepresentable & CaseIterable, Value.RawValue == String {
   /// One of the words of an enumeration.
   static var choice: ValueType {

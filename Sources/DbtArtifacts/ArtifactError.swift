@@ -62,18 +62,25 @@ struct ReadingPlace {
 }
 
 extension ArtifactError {
-  /// Reads a document and turns whatever goes wrong into an ``ArtifactError`` that names the file and the place.
+  /// Reads a document whose root is an object; see ``naming(_:_:)``.
   static func reading<Value>(
     _ path: String, as artifact: String, _ body: (inout JSONCursor, inout ReadingPlace) throws -> Value
   ) throws(ArtifactError) -> Value {
-    var place = ReadingPlace()
-    do {
-      return try JSONDocument(mappingFile: path).read { cursor in
-        guard cursor.isObject else {
-          throw ArtifactError(kind: .unexpectedShape, artifact: artifact, message: "the document is no object")
-        }
+    try naming(artifact) { place in
+      try JSONDocument(mappingFile: path).read { cursor in
+        guard cursor.isObject else { throw noObject(artifact) }
         return try body(&cursor, &place)
       }
+    }
+  }
+
+  /// Turns whatever goes wrong while an artifact is read into an ``ArtifactError`` that names the file and the place.
+  static func naming<Value>(
+    _ artifact: String, _ body: (inout ReadingPlace) throws -> Value
+  ) throws(ArtifactError) -> Value {
+    var place = ReadingPlace()
+    do {
+      return try body(&place)
     } catch let error as ArtifactError {
       throw error
     } catch let error as JSONError {
@@ -83,5 +90,9 @@ extension ArtifactError {
     } catch {
       throw ArtifactError(kind: .unreadable, artifact: artifact, place: place.text, message: "\(error)")
     }
+  }
+
+  static func noObject(_ artifact: String) -> ArtifactError {
+    ArtifactError(kind: .unexpectedShape, artifact: artifact, message: "the document is no object")
   }
 }

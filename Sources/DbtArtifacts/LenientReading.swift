@@ -17,6 +17,12 @@ extension JSONCursor {
     if isArray { try array(element) }
   }
 
+  /// A string with something in it: dbt writes "" for what nobody described.
+  mutating func optionalText() throws -> String? {
+    let text = try optionalString()
+    return text == "" ? nil : text
+  }
+
   mutating func optionalInstant() throws -> Instant? { try optionalString().flatMap { Instant($0) } }
 
   /// A count; `4.0` is 4. Some adapters write counts as text.

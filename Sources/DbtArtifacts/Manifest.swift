@@ -1,52 +1,62 @@
+import ExecutionModel
 import JSONText
 
 /// The part of `manifest.json` that some results need (schema v7 of dbt 1.3 to v12 of 1.8 and later).
 ///
-/// The file is streamed: manifests of hundreds of megabytes hold some SQL of each node, of which nothing is read.
+/// The file is mapped and read once, front to back. Of a node that was not asked for only its place in the file is
+/// remembered; when one that was asked for turns out to read it, it is read from there. Manifests of hundreds of
+/// megabytes hold some SQL of each node, of which nothing is read unless it is asked for.
 public struct Manifest: Sendable {
   /// Which invocation wrote the file.
   public var metadata = ArtifactMetadata()
-  /// By unique_id; only those that were asked for.
-  public var nodes: [String: ManifestNode] = [:]
+  /// By unique_id: those that were asked for, and those with a relation that they read, see ``inputs(of:)``.
+  public var nodes: [String: DbtNode] = [:]
+  /// What ephemeral models and others without a relation depend on, where something reads through them.
+  private var dependenciesPassed: [String: [String]] = [:]
 
-  /// - Parameter wanted: the unique_ids whose nodes are kept.
+  /// - Parameters:
+  ///   - wanted: the unique_ids whose nodes are kept, besides those that they read.
+  ///   - keepsSQL: whether `compiled_code` is kept too.
   /// - Throws: ``ArtifactError`` when the file is no JSON or a section with wanted nodes is no object.
-  public init(path: String, keeping wanted: Set<String>) throws(ArtifactError) {
+  public init(path: String, keeping wanted: Set<String>, keepsSQL: Bool = false) throws(ArtifactError) {
     let name = ArtifactName.manifest.rawValue
-    let sections = Set(wanted.map { Self.section(ofNode: $0) })
-    var read = Manifest()
-    var pool = StringPool()
-    try ArtifactError.reading(path, as: name) { cursor, place in
-      try cursor.object { key, value in
-        place = ReadingPlace(section: "")
-        if key == "metadata" {
-          place.section = "metadata"
-          read.metadata = try ArtifactMetadata(reading: &value)
-          return
-        }
-        guard let section = sections.first(where: { $0 == key.string }) else { return }
-        place.section = section
-        guard value.isObject else {
-          throw ArtifactError(kind: .unexpectedShape, artifact: name, place: section, message: "an object was expected")
-        }
-        try value.object { key, value in
-          let uniqueID = key.string
-          guard wanted.contains(uniqueID) else { return }
-          place.member = uniqueID
-          guard value.isObject else {
-            throw ArtifactError(
-              kind: .unexpectedShape, artifact: name, place: place.text, message: "an object was expected")
-          }
-          let type = uniqueID.split(separator: ".", maxSplits: 1).first.map(String.init)
-          read.nodes[uniqueID] = try ManifestNode(reading: &value, resourceType: type, &pool)
-        }
-        place.member = nil
-      }
+    self = try ArtifactError.naming(name) { place in
+      var reading = ManifestReading(
+        document: try JSONDocument(mappingFile: path), wanted: wanted, keepsSQL: keepsSQL)
+      return try reading.manifest(&place)
     }
-    self = read
   }
 
   init() {}
+
+  /// The nodes with a relation of their own that a node reads: its `depends_on.nodes`, through ephemeral models (and
+  /// whatever else has no relation: metrics, semantic models) to what those read. In the order of `depends_on`, each
+  /// once.
+  ///
+  /// A node that the manifest has nowhere, such as a model of another project that this one has no copy of, stays in
+  /// ``DbtNode/dependsOn`` and is no input: nothing tells whether it is a relation, and of which name.
+  public func inputs(of node: DbtNode) -> [String] {
+    if node.dependsOn.isEmpty { return [] }
+    var inputs: [String] = []
+    var seen: Set = [node.uniqueID]
+    // A stack of its own: chains of ephemeral models may be as long as whoever wrote the file likes.
+    var open = Array(node.dependsOn.reversed())
+    while let id = open.popLast() {
+      guard seen.insert(id).inserted else { continue }
+      if let upstream = nodes[id] {
+        if upstream.relation != nil {
+          inputs.append(id)
+        } else {
+          open += upstream.dependsOn.reversed()
+        }
+      } else if let passed = dependenciesPassed[id] {
+        open += passed.reversed()
+      }
+    }
+    return inputs
+  }
+
+  mutating func pass(_ uniqueID: String, to dependencies: [String]) { dependenciesPassed[uniqueID] = dependencies }
 
   /// The top-level member that has nodes of this kind. Models, tests, seeds, snapshots, analyses and hooks are all in
   /// `nodes`; `unit_tests` came with dbt 1.8, `functions` with 1.11.

@@ -1,81 +1,66 @@
 import ExecutionModel
 import JSONText
 
-/// What a manifest says about one node, as far as records need it.
-public struct ManifestNode: Hashable, Sendable {
-  /// `resource_type`, else the first part of the unique_id.
-  public var resourceType: String?
-  /// `name`: for a versioned model without its version.
-  public var name: String?
-  /// `package_name`
-  public var package: String?
-  /// `original_file_path`
-  public var path: String?
-  /// `meta.owner`, else `config.meta.owner`; for an exposure its `owner`. The owner of a node's group is another thing.
-  public var owner: String?
-  /// `group`, else `config.group` (dbt 1.5 and later).
-  public var group: String?
-  /// `tags`, else `config.tags`.
-  public var tags: [String] = []
-  /// `database.schema.alias`, for sources `database.schema.identifier`; nil for what is no table or view.
-  public var relation: String?
-  /// `depends_on.nodes`; seeds of dbt 1.7 and later have none.
-  public var dependsOn: [String] = []
-  /// The node that a generic test is attached to, see ``TestAttachment``.
-  public var attachedNode: String?
-  /// `column_name` of a generic test.
-  public var column: String?
-  /// `test_metadata.name` with its `namespace` before it, unless that is dbt's own.
-  public var test: String?
-  /// `config.severity` of a test, lower case.
-  public var severity: String?
-
-  public init() {}
-}
-
-extension ManifestNode {
-  init(reading cursor: inout JSONCursor, resourceType section: String?, _ pool: inout StringPool) throws {
-    var node = ManifestNode()
+extension DbtNode {
+  /// Reads what a manifest says about one node, as far as records need it.
+  ///
+  /// `meta`, `tags` and `group` stand beside `config` in some versions, within it in others, in most at both places.
+  ///
+  /// - Parameters:
+  ///   - section: the first part of the unique_id, where `resource_type` is missing.
+  ///   - keepsSQL: whether `compiled_code` is read.
+  init(
+    _ uniqueID: String, reading cursor: inout JSONCursor, resourceType section: String?, keepsSQL: Bool,
+    _ pool: inout StringPool
+  ) throws {
+    var node = DbtNode(uniqueID: uniqueID)
     var parts = Parts()
     try cursor.members { key, value in
       switch key {
-      case "resource_type": node.resourceType = try value.optionalString()
+      case "database": node.database = pool.unique(try value.optionalString())
+      case "schema": node.schema = pool.unique(try value.optionalString())
       case "name": node.name = try value.optionalString()
+      case "resource_type": node.resourceType = try value.optionalString()
       case "package_name": node.package = pool.unique(try value.optionalString())
       case "original_file_path": node.path = pool.unique(try value.optionalString())
-      case "database": parts.database = try value.optionalString()
-      case "schema": parts.schema = try value.optionalString()
       case "alias": parts.alias = try value.optionalString()
-      case "identifier": parts.identifier = try value.optionalString()
-      case "group": node.group = pool.unique(try value.optionalString())
-      case "tags": parts.tags = try value.strings(&pool)
-      case "owner": parts.exposureOwner = try value.optionalOwner(&pool)
-      case "meta":
-        try value.members { key, value in if key == "owner" { parts.metaOwner = try value.optionalOwner(&pool) } }
       case "config": try parts.config.read(&value, &pool)
+      case "columns": node.columns = try value.columns(&pool)
       case "depends_on":
         try value.members { key, value in
           if key == "nodes" { node.dependsOn = try value.strings(&pool) ?? [] }
         }
+      case "description": node.description = pool.unique(try value.optionalText())
+      case "tags": parts.tags = try value.strings(&pool)
+      case "meta": (parts.meta, parts.metaOwner) = try value.meta(&pool)
+      case "group": node.group = pool.unique(try value.optionalString())
+      case "identifier": parts.identifier = try value.optionalString()
+      case "owner": parts.exposureOwner = try value.optionalOwner(&pool)
       case "attached_node": node.attachedNode = pool.unique(try value.optionalString())
-      case "column_name": node.column = try value.optionalString()
+      case "column_name": node.column = pool.unique(try value.optionalString())
       case "file_key_name": parts.fileKeyName = try value.optionalString()
       case "test_metadata": try parts.test.read(&value)
+      case "compiled_code": if keepsSQL { node.sql = try value.optionalText() }
       default: break
       }
     }
     node.resourceType = node.resourceType ?? section
-    node.owner = parts.metaOwner ?? parts.config.owner ?? parts.exposureOwner
+    node.owner = parts.metaOwner ?? parts.config.metaOwner ?? parts.exposureOwner
+    node.meta = parts.meta.isEmpty ? parts.config.meta : parts.meta
     node.group = node.group ?? parts.config.group
     node.tags = parts.tags ?? parts.config.tags ?? []
-    if RelationName.isNode(ofType: node.resourceType), parts.config.materialized != "ephemeral" {
-      node.relation = RelationName.name(
-        database: parts.database, schema: parts.schema,
-        identifier: parts.identifier ?? parts.alias ?? node.name)
+    node.materialized = parts.config.materialized
+    if RelationName.isNode(ofType: node.resourceType), node.materialized != "ephemeral" {
+      node.alias = parts.identifier ?? parts.alias ?? node.name
+      node.relation = RelationName.name(database: node.database, schema: node.schema, identifier: node.alias)
+    } else {
+      node.alias = parts.alias
     }
     if node.resourceType == "test" {
       node.severity = parts.config.severity?.lowercased()
-      node.test = parts.test.qualifiedName
+      node.warnIf = parts.config.warnIf
+      node.errorIf = parts.config.errorIf
+      node.test = pool.unique(parts.test.qualifiedName)
       node.column = node.column ?? parts.test.column
       if node.attachedNode == nil, parts.test.name != nil {
         node.attachedNode = TestAttachment.node(
@@ -91,11 +76,10 @@ extension ManifestNode {
 
 /// Members that only together give what is kept.
 private struct Parts {
-  var database: String?
-  var schema: String?
   var alias: String?
   var identifier: String?
   var tags: [String]?
+  var meta: [DbtMeta] = []
   var metaOwner: String?
   var exposureOwner: String?
   var fileKeyName: String?
@@ -106,19 +90,24 @@ private struct Parts {
 private struct ConfigPart {
   var materialized: String?
   var severity: String?
+  var warnIf: String?
+  var errorIf: String?
   var group: String?
   var tags: [String]?
-  var owner: String?
+  var meta: [DbtMeta] = []
+  var metaOwner: String?
 
   mutating func read(_ cursor: inout JSONCursor, _ pool: inout StringPool) throws {
     var part = ConfigPart()
     try cursor.members { key, value in
       switch key {
-      case "materialized": part.materialized = try value.optionalString()
+      case "materialized": part.materialized = pool.unique(try value.optionalString())
       case "severity": part.severity = try value.optionalString()
+      case "warn_if": part.warnIf = pool.unique(try value.optionalString())
+      case "error_if": part.errorIf = pool.unique(try value.optionalString())
       case "group": part.group = pool.unique(try value.optionalString())
       case "tags": part.tags = try value.strings(&pool)
-      case "meta": try value.members { key, value in if key == "owner" { part.owner = try value.optionalOwner(&pool) } }
+      case "meta": (part.meta, part.metaOwner) = try value.meta(&pool)
       default: break
       }
     }
@@ -159,18 +148,67 @@ private struct TestPart {
 }
 
 extension JSONCursor {
+  /// `columns`: by name, in the order of the project's files.
+  fileprivate mutating func columns(_ pool: inout StringPool) throws -> [DbtColumn] {
+    var columns: [DbtColumn] = []
+    try members { key, value in
+      var column = DbtColumn(name: "")
+      var name: String?
+      try value.members { key, value in
+        switch key {
+        case "name": name = pool.unique(try value.optionalString())
+        case "data_type": column.type = pool.unique(try value.optionalString())
+        case "description": column.description = pool.unique(try value.optionalText())
+        default: break
+        }
+      }
+      column.name = name ?? pool.shared(key.string)
+      columns.append(column)
+    }
+    return columns
+  }
+
+  /// The members of `meta`, and the owner among them.
+  fileprivate mutating func meta(_ pool: inout StringPool) throws -> (members: [DbtMeta], owner: String?) {
+    var all: [DbtMeta] = []
+    var owner: String?
+    try members { key, value in
+      let name = pool.shared(key.string)
+      if name != "owner" {
+        all.append(DbtMeta(key: name, value: pool.shared(try value.textOrJSON())))
+      } else if value.isObject {
+        let text = try value.rawText()
+        all.append(DbtMeta(key: name, value: pool.shared(text)))
+        owner = pool.unique(
+          try JSONDocument(bytes: Array(text.utf8), source: "meta.owner").read { try $0.nameOrEmail() })
+      } else {
+        let isText = value.kind == .string
+        let text = try value.textOrJSON()
+        all.append(DbtMeta(key: name, value: pool.shared(text)))
+        owner = isText ? pool.shared(text) : nil
+      }
+    }
+    return (all, owner)
+  }
+
+  /// A string as it is, anything else as JSON.
+  private mutating func textOrJSON() throws -> String { try kind == .string ? string() : rawText() }
+
   /// A name, or an object with `name` and `email` as exposures and groups have it.
   fileprivate mutating func optionalOwner(_ pool: inout StringPool) throws -> String? {
-    guard isObject else { return pool.unique(try optionalString()) }
+    pool.unique(isObject ? try nameOrEmail() : try optionalString())
+  }
+
+  private mutating func nameOrEmail() throws -> String? {
     var name: String?
     var email: String?
-    try object { key, value in
+    try members { key, value in
       switch key {
       case "name": name = try value.optionalString()
       case "email": email = try value.optionalString()
       default: break
       }
     }
-    return pool.unique(name ?? email)
+    return name ?? email
   }
 }

@@ -7,6 +7,8 @@ public struct RunResults: Sendable {
   public var metadata = ArtifactMetadata()
   /// `args.which`: the command that wrote the file. `dbt retry` writes the command that it repeats.
   public var which: String?
+  /// `args.full_refresh`
+  public var isFullRefresh: Bool?
   /// One row per node, without what only the manifest knows.
   public var results: [DbtNodeResult] = []
 
@@ -24,7 +26,13 @@ public struct RunResults: Sendable {
           read.metadata = try ArtifactMetadata(reading: &value)
         case "args":
           place.section = "args"
-          try value.members { key, value in if key == "which" { read.which = try value.optionalString() } }
+          try value.members { key, value in
+            switch key {
+            case "which": read.which = try value.optionalString()
+            case "full_refresh": read.isFullRefresh = try value.optionalBool()
+            default: break
+            }
+          }
         case "results":
           place.section = "results"
           hasResults = true
@@ -72,6 +80,7 @@ extension DbtNodeResult {
       case "message": result.message = try value.optionalString()
       case "failures": result.failures = try value.optionalCount()
       case "adapter_response": try result.readAdapterResponse(&value)
+      case "batch_results": result.batches = try DbtBatches(reading: &value)
       case "relation_name": relationName = try value.optionalString()
       default: break
       }
@@ -126,5 +135,23 @@ extension DbtNodeResult {
     // Views and drivers that do not count give -1.
     rowsAffected = rows.flatMap { $0 < 0 ? nil : $0 }
     queryID = query ?? jobID
+  }
+}
+
+extension DbtBatches {
+  /// `batch_results`: the time ranges of the batches that went well, and of those that failed.
+  fileprivate init?(reading cursor: inout JSONCursor) throws {
+    guard cursor.isObject else { return nil }
+    var batches = DbtBatches(successful: 0, failed: 0)
+    try cursor.object { key, value in
+      switch key {
+      case "successful": try value.elements { _ in batches.successful += 1 }
+      case "failed": try value.elements { _ in batches.failed += 1 }
+      default: break
+      }
+    }
+    // Every other model of dbt 1.9 and later has null, or two empty lists.
+    if batches.successful + batches.failed == 0 { return nil }
+    self = batches
   }
 }

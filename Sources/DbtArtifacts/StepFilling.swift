@@ -23,6 +23,7 @@ extension DbtStep {
   public mutating func fill(_ runResults: RunResults, manifest: Manifest?, earlier: Set<String> = []) -> Filling {
     self.runResults = .fetched
     results = []
+    nodes = [:]
     if let id = runResults.metadata.invocationID, earlier.contains(id) {
       // Not this step's: it is recorded as having none.
       self.runResults = .missing
@@ -31,6 +32,8 @@ extension DbtStep {
     }
     invocationID = runResults.metadata.invocationID
     command = runResults.which ?? command
+    dbtVersion = runResults.metadata.dbtVersion
+    isFullRefresh = runResults.isFullRefresh
     guard runResults.areResults else {
       self.manifest = .notApplicable
       return .noResults
@@ -38,35 +41,79 @@ extension DbtStep {
     results = runResults.results
     if results.isEmpty { self.manifest = .notApplicable }
     guard let manifest else { return .filled }
-    // dbt writes the same invocation id into both; where one lacks it nothing speaks against the join.
-    if let ours = runResults.metadata.invocationID, let theirs = manifest.metadata.invocationID, ours != theirs {
-      self.manifest = .invalid
-      return .manifestOfAnotherInvocation
-    }
-    self.manifest = .fetched
+    guard join(manifest, of: runResults.metadata.invocationID) else { return .manifestOfAnotherInvocation }
     for index in results.indices {
-      if let node = manifest.nodes[results[index].uniqueID] { results[index].join(node) }
+      guard let node = manifest.nodes[results[index].uniqueID] else { continue }
+      results[index].join(node)
+      results[index].inputs = manifest.inputs(of: node)
     }
     return .filled
   }
 
-  /// Puts the rows of sources.json into the step.
-  public mutating func fill(_ freshness: SourceFreshness, earlier: Set<String> = []) -> Filling {
+  /// Puts the rows of sources.json into the step, and the nodes of the manifest of the same invocation.
+  public mutating func fill(
+    _ freshness: SourceFreshness, manifest: Manifest? = nil, earlier: Set<String> = []
+  ) -> Filling {
     self.freshness = []
+    nodes = [:]
     if let id = freshness.metadata.invocationID, earlier.contains(id) {
       sources = .missing
       return .leftByEarlierStep
     }
     sources = .fetched
     invocationID = freshness.metadata.invocationID
+    dbtVersion = freshness.metadata.dbtVersion
     self.freshness = freshness.rows
-    return .filled
+    guard let manifest else { return .filled }
+    return join(manifest, of: invocationID) ? .filled : .manifestOfAnotherInvocation
+  }
+
+  /// dbt writes the same invocation id into all artifacts; where one lacks it nothing speaks against the join.
+  private mutating func join(_ manifest: Manifest, of invocation: String?) -> Bool {
+    if let invocation, let theirs = manifest.metadata.invocationID, invocation != theirs {
+      self.manifest = .invalid
+      return false
+    }
+    self.manifest = .fetched
+    adapter = manifest.metadata.adapterType
+    projectName = manifest.metadata.projectName
+    dbtVersion = dbtVersion ?? manifest.metadata.dbtVersion
+    nodes = manifest.nodes
+    return true
+  }
+
+  /// Adds what the catalog knows to the nodes and results in the step. It is of another invocation: dbt writes it for
+  /// `docs generate`, which runs nothing.
+  public mutating func add(_ catalog: Catalog) {
+    self.catalog = .fetched
+    for (id, table) in catalog.nodes { nodes[id]?.join(table) }
+    for index in results.indices {
+      guard let table = catalog.nodes[results[index].uniqueID], results[index].relation != nil else { continue }
+      results[index].relationRows = table.rows
+      results[index].relationBytes = table.bytes
+    }
+  }
+}
+
+extension DbtNode {
+  /// The columns are those of the table, with its types; what the project says about them stays. Warehouses that fold
+  /// case have their names in capitals, so names are compared without it.
+  ///
+  /// A column that the project documents and the table lacks is left out: it is not there.
+  public mutating func join(_ table: CatalogNode) {
+    guard relation != nil, !table.columns.isEmpty else { return }
+    let documented = Dictionary(columns.map { ($0.name.lowercased(), $0) }, uniquingKeysWith: { first, _ in first })
+    columns = table.columns.map { column in
+      guard let ours = documented[column.name.lowercased()] else { return column }
+      return DbtColumn(
+        name: column.name, type: column.type ?? ours.type, description: ours.description ?? column.description)
+    }
   }
 }
 
 extension DbtNodeResult {
   /// Adds what the manifest knows. A row of `nodes` says more than the parts of the unique_id.
-  public mutating func join(_ node: ManifestNode) {
+  public mutating func join(_ node: DbtNode) {
     resourceType = node.resourceType ?? resourceType
     name = node.name
     package = node.package ?? package

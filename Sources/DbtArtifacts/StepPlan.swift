@@ -77,3 +77,8 @@ extension RunResults {
   /// The nodes to keep of the manifest.
   public var uniqueIDs: Set<String> { Set(results.map(\.uniqueID)) }
 }
+
+extension SourceFreshness {
+  /// The nodes to keep of the manifest.
+  public var uniqueIDs: Set<String> { Set(rows.map(\.uniqueID)) }
+}

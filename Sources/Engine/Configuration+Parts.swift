@@ -44,6 +44,15 @@ extension AirflowConfiguration {
 }
 
 extension DbtCloudConfiguration {
+  var datasets: DatasetNaming {
+    let style: DatasetNaming.Style =
+      switch datasetNaming {
+      case .producer: .producer
+      case .spec: .spec
+      }
+    return DatasetNaming(style: style, namespace: datasetNamespace.all, ofProjects: datasetNamespace.ofProjects)
+  }
+
   var directoryEntry: AccountDirectory.Account {
     AccountDirectory.Account(name: name, accountID: accountID, host: url.host)
   }
@@ -87,13 +96,32 @@ extension Configuration {
     return RecordContext(options: options, uiURLs: Dictionary(urls) { first, _ in first })
   }
 
+  /// Whether a sink wants the compiled SQL of dbt's nodes, so that it is kept.
+  public var keepsSQL: Bool {
+    sinks.contains { sink in
+      if case .openLineage(let destination) = sink.destination {
+        destination.sql && destination.emit.contains(.dbtNodes)
+      } else {
+        false
+      }
+    }
+  }
+
+  /// Whether a sink is told of dbt's nodes, whose datasets are named by the connections of their projects.
+  public var namesDatasets: Bool {
+    sinks.contains { sink in
+      if case .openLineage(let destination) = sink.destination { destination.emit.contains(.dbtNodes) } else { false }
+    }
+  }
+
   var naming: LineageNaming {
     LineageNaming(
       producer: SyncerVersion.producer, version: SyncerVersion.current,
       airflow: Dictionary(airflow.compactMap { instance in instance.naming.map { (instance.name, $0) } }) { first, _ in
         first
       },
-      dbtNamespaces: Dictionary(dbtCloud.map { ($0.name, $0.namespace) }) { first, _ in first })
+      dbtNamespaces: Dictionary(dbtCloud.map { ($0.name, $0.namespace) }) { first, _ in first },
+      datasets: Dictionary(dbtCloud.map { ($0.name, $0.datasets) }) { first, _ in first })
   }
 
   /// The run ids that Airflow's OpenLineage provider gives to attempts, which causes of dbt runs may hold.
@@ -106,13 +134,16 @@ extension Configuration {
   }
 
   func makeSinks(ledger: Ledger) -> [any Sink] {
-    sinks.map { sink in
+    let naming = naming
+    return sinks.map { sink -> any Sink in
       switch sink.destination {
       case .file(let destination):
-        FileSink(
+        return FileSink(
           name: sink.name, path: destination.path, ledger: ledger, context: recordContext(results: destination.results))
       case .openLineage(let destination):
-        OpenLineageSink(
+        var naming = naming
+        naming.includesSQL = destination.sql
+        return OpenLineageSink(
           name: sink.name,
           endpoint: OpenLineageSink.Endpoint(
             url: destination.url.text,

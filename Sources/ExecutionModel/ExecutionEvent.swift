@@ -6,6 +6,8 @@ public struct ExecutionEvent: Hashable, Sendable {
     case dagRun(DagRunKey, clearNumber: Int?)
     case attempt(DagRunKey, AttemptKey)
     case dbtRun(DbtRunKey)
+    /// One node of a step of a dbt run.
+    case dbtNode(DbtRunKey, step: Int, uniqueID: String, DbtNodePart)
   }
 
   /// What happened. Everything but ``start`` is terminal and final.

@@ -181,6 +181,11 @@ public struct JSONCursor: ~Copyable {
     isRead = true
   }
 
+  /// How many bytes of the document stand before the value; once it was read, before the comma or bracket after it.
+  public var byteOffset: Int {
+    tokens.skippedBytes + (position < tokens.count ? Int(tokens.offsets[position]) : tokens.byteCount)
+  }
+
   // MARK: Steps
 
   /// Called when the reader of the whole document is done: nothing may follow.

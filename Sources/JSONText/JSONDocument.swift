@@ -48,4 +48,20 @@ public final class JSONDocument: Sendable {
       }
     }
   }
+  /// Reads one value again, or one that was passed over, as if it were the whole document.
+  ///
+  /// - Parameter range: the bytes of the value, as ``JSONCursor/byteOffset`` tells them; white space after it may be
+  ///   among them.
+  public func read<R>(bytes range: Range<Int>, _ body: (inout JSONCursor) throws -> R) throws -> R {
+    func part(_ whole: UnsafeBufferPointer<UInt8>) throws -> R {
+      let range = range.clamped(to: 0..<whole.count)
+      return try JSONTokens.read(
+        UnsafeBufferPointer(rebasing: whole[range]), source: source, isStrict: false, skippedBytes: range.lowerBound,
+        body)
+    }
+    switch storage {
+    case .bytes(let bytes): return try bytes.withUnsafeBufferPointer(part)
+    case .file(let mapping): return try withExtendedLifetime(mapping) { try part(mapping.bytes) }
+    }
+  }
 }

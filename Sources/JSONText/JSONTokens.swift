@@ -20,10 +20,12 @@ struct JSONTokens {
 
   /// Reads one document from `bytes` with a cursor that stands at its root, then checks that nothing follows.
   static func read<R>(
-    _ whole: UnsafeBufferPointer<UInt8>, source: String, isStrict: Bool, _ body: (inout JSONCursor) throws -> R
+    _ whole: UnsafeBufferPointer<UInt8>, source: String, isStrict: Bool, skippedBytes: Int = 0,
+    _ body: (inout JSONCursor) throws -> R
   ) throws -> R {
-    let mark = whole.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
-    let text = UnsafeBufferPointer(rebasing: whole[mark...])
+    let byteOrderMark = whole.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
+    let text = UnsafeBufferPointer(rebasing: whole[byteOrderMark...])
+    let mark = skippedBytes + byteOrderMark
     return try StructuralIndex.withIndex(of: text, source: source) { structure in
       guard structure.outcome == CSIMDJSON_OK, let offsets = structure.offsets, let bytes = text.baseAddress else {
         throw JSONFault.explain(structure, text, source: source, skippedBytes: mark)

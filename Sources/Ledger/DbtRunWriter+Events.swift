@@ -31,7 +31,7 @@ extension DbtRunWriter {
     let row = try database.prepare(
       """
       SELECT parent_dag_run, coalesce((SELECT is_history FROM dag_run r WHERE r.id = parent_dag_run),
-          (SELECT min(r.is_history) FROM link l JOIN dag_run r ON r.id = l.dag_run WHERE l.dbt_run = dbt_run.id)),
+          (SELECT min(r.is_history) FROM link l JOIN dag_run r ON r.id = l.dag_run WHERE l.dbt_run = dbt_run.id), is_history),
         \(Told.columns)
       FROM dbt_run WHERE id = ?
       """
@@ -52,11 +52,20 @@ extension DbtRunWriter {
       outbox = OutboxWriter(database: database, sinks: sinks, now: now, isHistory: parent.isHistory)
       outbox.dagRun = parent.dagRun
     }
-    for event in due { try outbox.event(event, about: .dbtRun(id)) }
+    let nodeEvents = due.contains(where: \.transition.isTerminal) ? NodeRules.count(of: run) : 0
+    if nodeEvents > 0 { try note(nodeEvents: nodeEvents, of: id) }
+    for event in due { try outbox.event(event, about: .dbtRun(id, nodeEvents: nodeEvents)) }
     var told = row.told
     told.note(due)
     try database.prepare("UPDATE dbt_run SET (\(Told.columns)) = (\(placeholders(Told.count))) WHERE id = ?").binding {
       told.bind(to: &$0)
+      $0(id)
+    }.run()
+  }
+
+  private func note(nodeEvents: Int, of id: Int64) throws {
+    try database.prepare("UPDATE dbt_run SET node_events = ? WHERE id = ?").binding {
+      $0(nodeEvents)
       $0(id)
     }.run()
   }

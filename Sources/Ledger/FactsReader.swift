@@ -5,6 +5,9 @@ import SQLite
 struct FactsReader {
   let database: SQLiteDatabase
   private var lastRun: (id: Int64, run: DagRun, dag: Dag?, version: String?)?
+  private var lastDbtRun: (id: Int64, run: DbtRun?, parent: AttemptKey?)?
+  /// Nodes of dbt projects by their row.
+  var nodes: [Int64: DbtNode] = [:]
 
   init(database: SQLiteDatabase) { self.database = database }
 
@@ -21,16 +24,12 @@ struct FactsReader {
         facts.attempt = try attempt(key, of: item.dagRun)
         facts.triggered = try triggered(by: key, of: item.dagRun)
       }
-    case .dbtRun:
+    case .dbtRun, .dbtNode, .dbtNodes:
       if let id = item.dbtRun {
-        facts.dbtRun = try dbtRun(id)
-        let parent = try database.prepare(
-          "SELECT parent_task_id, parent_map_index, parent_try_number FROM dbt_run WHERE id = ? AND parent_task_id IS NOT NULL"
-        ).binding { $0(id) }.firstRow { row in
-          var columns = SQLiteColumns(row)
-          return AttemptRow.readKey(&columns)
-        }
-        if let parent { facts.attempt = try attempt(parent, of: item.dagRun) }
+        let known = try dbtRun(id)
+        facts.dbtRun = known.run
+        if let parent = known.parent { facts.attempt = try attempt(parent, of: item.dagRun) }
+        if let node = item.node, let run = known.run { facts.dbtNode = try execution(of: node, in: id, of: run) }
       }
     case .record: break
     }
@@ -97,19 +96,28 @@ struct FactsReader {
       }
   }
 
-  private func dbtRun(_ id: Int64) throws -> DbtRun? {
-    guard
-      var run = try database.prepare("SELECT \(DbtRunRow.columns) FROM dbt_run WHERE id = ?").binding({ $0(id) })
-        .firstRow({ row -> DbtRun? in
-          var columns = SQLiteColumns(row)
-          return DbtRunRow.read(&columns)
-        }) ?? nil
-    else { return nil }
-    run.steps = try database.prepare("SELECT \(DbtStepRow.columns) FROM dbt_step WHERE dbt_run = ? ORDER BY step_index")
-      .binding { $0(id) }.rows { row in
+  private mutating func dbtRun(_ id: Int64) throws -> (id: Int64, run: DbtRun?, parent: AttemptKey?) {
+    if let lastDbtRun, lastDbtRun.id == id { return lastDbtRun }
+    var run =
+      try database.prepare("SELECT \(DbtRunRow.columns) FROM dbt_run WHERE id = ?").binding({ $0(id) })
+      .firstRow({ row -> DbtRun? in
         var columns = SQLiteColumns(row)
-        return DbtStepRow.read(&columns)
-      }
-    return run
+        return DbtRunRow.read(&columns)
+      }) ?? nil
+    run?.steps = try database.prepare(
+      "SELECT \(DbtStepRow.columns) FROM dbt_step WHERE dbt_run = ? ORDER BY step_index"
+    )
+    .binding { $0(id) }.rows { row in
+      var columns = SQLiteColumns(row)
+      return DbtStepRow.read(&columns)
+    }
+    let parent = try database.prepare(
+      "SELECT parent_task_id, parent_map_index, parent_try_number FROM dbt_run WHERE id = ? AND parent_task_id IS NOT NULL"
+    ).binding { $0(id) }.firstRow { row in
+      var columns = SQLiteColumns(row)
+      return AttemptRow.readKey(&columns)
+    }
+    lastDbtRun = (id, run, parent)
+    return (id, run, parent)
   }
 }

@@ -67,12 +67,13 @@ struct HistoryOfEvents {
     let isMine = parent == nil ? "parent_dag_run IS ?" : "parent_dag_run = ?"
     var events: [Event] = []
     try database.prepare(
-      "SELECT id, key, \(Told.columns) FROM dbt_run WHERE \(isMine) AND start_told IS NOT NULL ORDER BY id"
+      "SELECT id, key, node_events, \(Told.columns) FROM dbt_run WHERE \(isMine) AND start_told IS NOT NULL ORDER BY id"
     ).binding { $0(parent) }.forEachRow { row in
       var columns = SQLiteColumns(row)
       let id = columns.integer()
       guard let key = DbtRunKey(columns.text()) else { return }
-      events += wanted(Told(&columns), .dbtRun(key), .dbtRun(id))
+      let nodeEvents = columns.int()
+      events += wanted(Told(&columns), .dbtRun(key), .dbtRun(id, nodeEvents: nodeEvents))
     }
     return events
   }

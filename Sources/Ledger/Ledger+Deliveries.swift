@@ -21,23 +21,31 @@ extension Ledger {
   private func deliveries(ofDbtRun id: Int64) throws -> [SinkDeliveries] {
     try read { database in
       let made = try database.prepare(
-        "SELECT is_history, (start_told IS NOT NULL) + (end_told IS NOT NULL), is_complete FROM dbt_run WHERE id = ?"
+        """
+        SELECT is_history, (start_told IS NOT NULL) + (end_told IS NOT NULL), is_complete, node_events
+        FROM dbt_run WHERE id = ?
+        """
       ).binding { $0(id) }.firstRow {
-        (isHistory: $0.bool(0), events: Int($0.integer(1)), records: Int($0.integer(2)))
+        (
+          isHistory: $0.bool(0), events: Int($0.integer(1)), records: Int($0.integer(2)), nodes: Int($0.integer(3))
+        )
       }
       guard let made else { return [] }
       return try sinks.compactMap { sink in
         guard sink.history || !made.isHistory else { return nil }
         let left = try database.prepare(
           """
-          SELECT count(*) FILTER (WHERE o.parked_at IS NULL), count(*) FILTER (WHERE o.parked_at IS NOT NULL)
+          SELECT (\(Self.countOfItems)) - count(*) FILTER (WHERE o.parked_at IS NOT NULL),
+            count(*) FILTER (WHERE o.parked_at IS NOT NULL)
           FROM outbox o JOIN sink s ON s.id = o.sink WHERE o.dag_run = 0 AND o.dbt_run = ? AND s.name = ?
           """
         ).binding {
           $0(id)
           $0(sink.name)
         }.firstRow { (pending: Int($0.integer(0)), parked: Int($0.integer(1))) }
-        let count = sink.wantsRecords ? made.records : sink.wants(.dbtRuns) ? made.events : 0
+        var count = sink.wantsRecords ? made.records : 0
+        if sink.wants(.dbtRuns) { count += made.events }
+        if sink.wants(.dbtNodes) { count += made.nodes }
         return SinkDeliveries(sink: sink.name, made: count, pending: left?.pending ?? 0, parked: left?.parked ?? 0)
       }
     }
@@ -51,13 +59,14 @@ extension Ledger {
             + (SELECT count(c.start_told) + count(c.end_told) FROM dag_run_clear c WHERE c.dag_run = r.id),
           (SELECT count(a.start_told) + count(a.end_told) FROM attempt a WHERE a.dag_run = r.id),
           (SELECT count(d.start_told) + count(d.end_told) FROM dbt_run d WHERE d.parent_dag_run = r.id),
-          \(OutboxWriter.hasLine)
+          \(OutboxWriter.hasLine),
+          (SELECT coalesce(sum(d.node_events), 0) FROM dbt_run d WHERE d.parent_dag_run = r.id)
         FROM dag_run r WHERE r.id = ?
         """
       ).binding { $0(id) }.firstRow {
         (
           isHistory: $0.bool(0), dagRuns: Int($0.integer(1)), attempts: Int($0.integer(2)), dbtRuns: Int($0.integer(3)),
-          records: Int($0.integer(4))
+          records: Int($0.integer(4)), dbtNodes: Int($0.integer(5))
         )
       }
       guard let made else { return [] }
@@ -67,9 +76,10 @@ extension Ledger {
         if sink.wants(.dagRuns) { count += made.dagRuns }
         if sink.wants(.attempts) { count += made.attempts }
         if sink.wants(.dbtRuns) { count += made.dbtRuns }
+        if sink.wants(.dbtNodes) { count += made.dbtNodes }
         let left = try database.prepare(
           """
-          SELECT (SELECT count(*) FROM outbox o WHERE o.sink = s.id AND o.dag_run = ?1 AND o.parked_at IS NULL)
+          SELECT (SELECT \(Self.countOfItems) FROM outbox o WHERE o.sink = s.id AND o.dag_run = ?1 AND o.parked_at IS NULL)
               + coalesce((SELECT h.events FROM outbox_history h WHERE h.sink = s.id AND h.dag_run = ?1), 0),
             (SELECT count(*) FROM outbox o WHERE o.sink = s.id AND o.dag_run = ?1 AND o.parked_at IS NOT NULL)
           FROM sink s WHERE s.name = ?2

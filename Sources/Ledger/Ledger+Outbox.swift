@@ -48,17 +48,22 @@ extension Ledger {
 
   /// For a row `s` of `sink`.
   static let pendingOfSink = """
-    (SELECT count(*) FROM outbox o WHERE o.sink = s.id AND o.parked_at IS NULL)
+    (SELECT \(countOfItems) FROM outbox o WHERE o.sink = s.id AND o.parked_at IS NULL)
       + (SELECT coalesce(sum(h.events), 0) FROM outbox_history h WHERE h.sink = s.id)
     """
 
+  /// Of rows `o` of `outbox`, some of which stand for many items.
+  static let countOfItems = "count(*) + coalesce(sum(CASE o.kind WHEN 'dbt_nodes' THEN o.number - 1 END), 0)"
+
   /// The oldest items of a sink that are due, in order. What comes after an item that waits for its next try waits with
-  /// it, if it belongs to the same record; dbt runs without one do not wait for each other. History comes when nothing
-  /// else is due.
+  /// it, if it belongs to the same record; dbt runs without one do not wait for each other. The nodes of dbt runs come
+  /// when nothing else is due, and then history.
   public func pendingItems(ofSink sink: Int64, now: Int64, limit: Int) throws -> [OutboxItem] {
-    let items = try dueItems(ofSink: sink, now: now, limit: limit)
-    guard items.count < limit, try unfoldHistory(ofSink: sink, events: limit - items.count) else { return items }
-    return try dueItems(ofSink: sink, now: now, limit: limit)
+    var items = try dueItems(ofSink: sink, now: now, limit: limit)
+    while items.count < limit, try unfold(ofSink: sink, now: now, events: limit - items.count) {
+      items = try dueItems(ofSink: sink, now: now, limit: limit)
+    }
+    return items
   }
 
   private func dueItems(ofSink sink: Int64, now: Int64, limit: Int) throws -> [OutboxItem] {
@@ -74,19 +79,23 @@ extension Ledger {
   static let selectDue = SQL(
     """
     SELECT \(OutboxItem.columns) FROM outbox o
-    WHERE sink = ?1 AND parked_at IS NULL AND not_before <= ?2 AND NOT EXISTS (\(earlierDelayed) AND e.not_before > ?2)
+    WHERE sink = ?1 AND parked_at IS NULL AND not_before <= ?2 AND kind <> 'dbt_nodes'
+      AND NOT EXISTS (\(earlierDelayed) AND e.not_before > ?2)
     ORDER BY id LIMIT ?3
     """)
 
   /// So many at once that it is seldom done.
   private static let eventsToUnfold = 2000
 
-  /// Puts history that waits for a sink into its outbox; returns whether there was any.
-  private func unfoldHistory(ofSink id: Int64, events: Int) throws -> Bool {
-    guard let sink = sinks.first(where: { $0.id == id }),
-      try read({ try WaitingHistory(database: $0, sink: sink).isThere() })
-    else { return false }
-    try write { try WaitingHistory(database: $0, sink: sink).unfold(events: max(events, Self.eventsToUnfold)) }
+  /// Puts what waits for a sink in folded form into its outbox; returns whether there was any.
+  private func unfold(ofSink id: Int64, now: Int64, events: Int) throws -> Bool {
+    guard let sink = sinks.first(where: { $0.id == id }) else { return false }
+    let events = max(events, Self.eventsToUnfold)
+    if try read({ try FoldedNodes(database: $0, sink: sink).isThere(now: now) }) {
+      return try write { try FoldedNodes(database: $0, sink: sink).unfold(now: now, events: events) }
+    }
+    guard try read({ try WaitingHistory(database: $0, sink: sink).isThere() }) else { return false }
+    try write { try WaitingHistory(database: $0, sink: sink).unfold(events: events) }
     return true
   }
 
@@ -94,8 +103,8 @@ extension Ledger {
   /// waited longest for its next try. So one item that always fails cannot keep the others from being tried.
   public func probingItem(ofSink sink: Int64, now: Int64) throws -> OutboxItem? {
     if let item = try item(ofSink: sink, now: now, Self.selectUntried) { return item }
-    if try unfoldHistory(ofSink: sink, events: 1), let item = try item(ofSink: sink, now: now, Self.selectUntried) {
-      return item
+    while try unfold(ofSink: sink, now: now, events: 1) {
+      if let item = try item(ofSink: sink, now: now, Self.selectUntried) { return item }
     }
     return try item(ofSink: sink, now: now, Self.selectTried)
   }
@@ -112,7 +121,8 @@ extension Ledger {
   static let selectUntried = SQL(
     """
     SELECT \(OutboxItem.columns) FROM outbox o
-    WHERE sink = ?1 AND parked_at IS NULL AND not_before <= ?2 AND not_before = 0 AND NOT EXISTS (\(earlierDelayed))
+    WHERE sink = ?1 AND parked_at IS NULL AND not_before <= ?2 AND not_before = 0 AND kind <> 'dbt_nodes'
+      AND NOT EXISTS (\(earlierDelayed))
     ORDER BY id LIMIT 1
     """)
   static let selectTried = SQL(
@@ -123,7 +133,7 @@ extension Ledger {
     """)
 
   /// What stands before an item `o` in its record and has to be tried again. Without a DAG run the record is the dbt run.
-  private static let earlierDelayed = """
+  static let earlierDelayed = """
     SELECT 1 FROM outbox e WHERE e.sink = ?1 AND e.dag_run = o.dag_run AND (o.dag_run <> 0 OR e.dbt_run IS o.dbt_run)
       AND e.not_before > 0 AND e.parked_at IS NULL AND e.id < o.id
     """
@@ -246,15 +256,22 @@ extension OutboxItem {
     guard let kind = Kind(rawValue: columns.text()) else { return nil }
     let dagRun = columns.integer()
     let dbtRun = columns.optionalInteger()
-    let taskID = columns.optionalText()
-    let mapIndex = columns.optionalInt()
+    let name = columns.optionalText()
+    let place = columns.optionalInt()
     let number = columns.optionalInt()
     let transition = columns.optionalText().flatMap(ExecutionEvent.Transition.init(rawValue:))
     let time = columns.optionalInstant()
-    let attempt = taskID.map { AttemptKey(taskID: $0, mapIndex: mapIndex ?? -1, tryNumber: number ?? 0) }
-    return OutboxItem(
-      id: id, kind: kind, dagRun: dagRun, dbtRun: dbtRun, attempt: attempt,
-      clearNumber: kind == .dagRun ? number : nil, transition: transition, eventTime: time, tries: columns.int(),
-      body: columns.optionalBytes())
+    var item = OutboxItem(
+      id: id, kind: kind, dagRun: dagRun, dbtRun: dbtRun, attempt: nil, clearNumber: nil, node: nil,
+      transition: transition, eventTime: time, tries: columns.int(), body: columns.optionalBytes())
+    switch kind {
+    case .dagRun: item.clearNumber = number
+    case .attempt:
+      item.attempt = name.map { AttemptKey(taskID: $0, mapIndex: place ?? -1, tryNumber: number ?? 0) }
+    case .dbtNode:
+      item.node = name.map { OutboxItem.Node(step: number ?? 0, uniqueID: $0, part: place == 1 ? .tests : .run) }
+    case .dbtRun, .dbtNodes, .record: break
+    }
+    return item
   }
 }

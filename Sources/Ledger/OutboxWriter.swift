@@ -8,14 +8,23 @@ struct OutboxWriter {
   enum Subject {
     case dagRun
     case attempt(AttemptKey)
-    /// The dbt run's row in the ledger.
-    case dbtRun(Int64)
+    /// The dbt run's row in the ledger, and how many events about its nodes go with its end.
+    case dbtRun(Int64, nodeEvents: Int)
+    /// The dbt run's row in the ledger, and one of its nodes.
+    case dbtNode(Int64, OutboxItem.Node)
 
-    var emission: SinkRegistration.Emission {
+    /// What becomes of an event for a sink; nil when the sink does not want it.
+    func kind(of transition: ExecutionEvent.Transition, for sink: SinkRegistration) -> OutboxItem.Kind? {
       switch self {
-      case .dagRun: .dagRuns
-      case .attempt: .attempts
-      case .dbtRun: .dbtRuns
+      case .dagRun: sink.wants(.dagRuns) ? .dagRun : nil
+      case .attempt: sink.wants(.attempts) ? .attempt : nil
+      case .dbtRun(_, let nodeEvents):
+        if transition.isTerminal, nodeEvents > 0, sink.wants(.dbtNodes) {
+          .dbtNodes
+        } else {
+          sink.wants(.dbtRuns) ? .dbtRun : nil
+        }
+      case .dbtNode: sink.wants(.dbtNodes) ? .dbtNode : nil
       }
     }
   }
@@ -37,9 +46,10 @@ struct OutboxWriter {
 
   /// One event for every sink that wants events of this kind. What still waits of the same record comes before it.
   func event(_ event: ExecutionEvent, about subject: Subject) throws {
-    for sink in sinks where sink.wants(subject.emission) && (sink.history || !isHistory) {
+    for sink in sinks where sink.history || !isHistory {
+      guard let kind = subject.kind(of: event.transition, for: sink) else { continue }
       try WaitingHistory(database: database, sink: sink).unfold(dagRun)
-      try put(event, about: subject, for: sink)
+      try put(event, about: subject, as: kind, for: sink)
     }
   }
 
@@ -49,34 +59,35 @@ struct OutboxWriter {
     VALUES (\(placeholders(10)))
     """)
 
+  /// One event for a sink, if it wants it.
   func put(_ event: ExecutionEvent, about subject: Subject, for sink: SinkRegistration) throws {
+    guard let kind = subject.kind(of: event.transition, for: sink) else { return }
+    try put(event, about: subject, as: kind, for: sink)
+  }
+
+  private func put(
+    _ event: ExecutionEvent, about subject: Subject, as kind: OutboxItem.Kind, for sink: SinkRegistration
+  ) throws {
+    var dbtRun: Int64?
+    var (name, place, number): (String?, Int?, Int?)
+    switch subject {
+    case .dagRun: if case .dagRun(_, let clearNumber) = event.subject { number = clearNumber }
+    case .attempt(let key): (name, place, number) = (key.taskID, key.mapIndex, key.tryNumber)
+    case .dbtRun(let id, let nodeEvents):
+      dbtRun = id
+      // How many events the row stands for.
+      if kind == .dbtNodes { number = nodeEvents + (sink.wants(.dbtRuns) ? 1 : 0) }
+    case .dbtNode(let id, let node):
+      (dbtRun, name, place, number) = (id, node.uniqueID, node.part == .tests ? 1 : 0, node.step)
+    }
     try database.prepare(Self.insertEvent).binding {
       $0(sink.id)
-      switch subject {
-      case .dagRun:
-        $0(OutboxItem.Kind.dagRun.rawValue)
-        $0(dagRun)
-        $0(Int64?.none)
-        $0(String?.none)
-        $0(Int64?.none)
-      case .attempt(let key):
-        $0(OutboxItem.Kind.attempt.rawValue)
-        $0(dagRun)
-        $0(Int64?.none)
-        $0(key.taskID)
-        $0(key.mapIndex)
-      case .dbtRun(let id):
-        $0(OutboxItem.Kind.dbtRun.rawValue)
-        $0(dagRun)
-        $0(id)
-        $0(String?.none)
-        $0(Int64?.none)
-      }
-      switch event.subject {
-      case .dagRun(_, let clearNumber): $0(clearNumber)
-      case .attempt(_, let key): $0(key.tryNumber)
-      case .dbtRun: $0(Int?.none)
-      }
+      $0(kind.rawValue)
+      $0(dagRun)
+      $0(dbtRun)
+      $0(name)
+      $0(place)
+      $0(number)
       $0(event.transition.rawValue)
       $0(event.time)
       $0(now)

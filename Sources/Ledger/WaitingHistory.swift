@@ -42,8 +42,9 @@ struct WaitingHistory {
     outbox.dagRun = dagRun
     // What goes to a sink may have been changed since.
     if sink.wantsRecords, dagRun != 0 { try outbox.record() }
-    for (event, subject) in try HistoryOfEvents(database: database).events(of: dagRun)
-    where sink.wants(subject.emission) { try outbox.put(event, about: subject, for: sink) }
+    for (event, subject) in try HistoryOfEvents(database: database).events(of: dagRun) {
+      try outbox.put(event, about: subject, for: sink)
+    }
   }
 
   private static let next = SQL(
@@ -94,17 +95,22 @@ extension Ledger {
         $0(sink.wants(.dagRuns))
         $0(sink.wants(.attempts))
         $0(sink.wants(.dbtRuns))
+        $0(sink.wants(.dbtNodes))
       }.run()
     } else {
       let history = HistoryOfEvents(database: database, underWayOnly: true)
       for dagRun in try history.runsUnderWay() {
         var outbox = OutboxWriter(database: database, sinks: [sink], now: now, isHistory: false)
         outbox.dagRun = dagRun
-        for (event, subject) in try history.events(of: dagRun)
-        where sink.wants(subject.emission) { try outbox.put(event, about: subject, for: sink) }
+        for (event, subject) in try history.events(of: dagRun) { try outbox.put(event, about: subject, for: sink) }
       }
     }
   }
+
+  private static let ofDbtRuns = """
+    CASE WHEN ?5 THEN count(start_told) + count(end_told) ELSE 0 END
+      + CASE WHEN ?6 THEN coalesce(sum(node_events), 0) ELSE 0 END
+    """
 
   // Counted run by run: grouping all of them at once would sort a million rows.
   static let enqueueWaiting = """
@@ -114,11 +120,11 @@ extension Ledger {
         CASE WHEN ?3 THEN (r.start_told IS NOT NULL) + (r.end_told IS NOT NULL)
           + (SELECT count(start_told) + count(end_told) FROM dag_run_clear WHERE dag_run = r.id) ELSE 0 END
         + CASE WHEN ?4 THEN (SELECT count(start_told) + count(end_told) FROM attempt WHERE dag_run = r.id) ELSE 0 END
-        + CASE WHEN ?5 THEN (SELECT count(start_told) + count(end_told) FROM dbt_run WHERE parent_dag_run = r.id) ELSE 0 END
+        + CASE WHEN ?5 OR ?6 THEN (SELECT \(ofDbtRuns) FROM dbt_run WHERE parent_dag_run = r.id) ELSE 0 END
         AS events
       FROM dag_run r
       UNION ALL
-      SELECT 0, CASE WHEN ?5 THEN count(start_told) + count(end_told) ELSE 0 END FROM dbt_run WHERE parent_dag_run IS NULL)
+      SELECT 0, CASE WHEN ?5 OR ?6 THEN \(ofDbtRuns) ELSE 0 END FROM dbt_run WHERE parent_dag_run IS NULL)
     WHERE events > 0
     """
 }

@@ -14,6 +14,27 @@ enum Facet: String {
   case jobType
   case ownership
   case tags
+  case sql
+  case dbtNode = "dbt_node"
+  case externalQuery
+  case test
+  case runTags
+  case dataSource
+  case datasetDocumentation
+  case datasetOwnership
+  case schema
+  case dataQualityAssertions
+  case outputStatistics
+
+  /// The member that holds it. A few names stand for one thing in a run, and for another in a job or dataset.
+  var name: String {
+    switch self {
+    case .runTags: "tags"
+    case .datasetDocumentation: "documentation"
+    case .datasetOwnership: "ownership"
+    default: rawValue
+    }
+  }
 
   var schemaURL: String {
     switch self {
@@ -28,6 +49,17 @@ enum Facet: String {
     case .jobType: Self.core("2-0-4", "JobTypeJobFacet")
     case .ownership: Self.core("1-0-1", "OwnershipJobFacet")
     case .tags: Self.core("1-0-0", "TagsJobFacet")
+    case .sql: Self.core("1-1-0", "SQLJobFacet")
+    case .dbtNode: Self.dbt("dbt-node-job-facet")
+    case .externalQuery: Self.core("1-0-2", "ExternalQueryRunFacet")
+    case .test: Self.core("1-0-1", "TestRunFacet")
+    case .runTags: Self.core("1-0-0", "TagsRunFacet")
+    case .dataSource: Self.core("1-0-1", "DatasourceDatasetFacet")
+    case .datasetDocumentation: Self.core("1-1-0", "DocumentationDatasetFacet")
+    case .datasetOwnership: Self.core("1-0-1", "OwnershipDatasetFacet")
+    case .schema: Self.core("1-2-0", "SchemaDatasetFacet")
+    case .dataQualityAssertions: Self.core("1-1-0", "DataQualityAssertionsDatasetFacet")
+    case .outputStatistics: Self.core("1-0-2", "OutputStatisticsOutputDatasetFacet")
     }
   }
 
@@ -46,7 +78,7 @@ enum Facet: String {
 extension JSONWriter {
   /// A facet with the two members that every facet has, then those that `body` writes.
   mutating func facet(_ facet: Facet, producer: String, _ body: (inout JSONWriter) -> Void) {
-    key(facet.rawValue)
+    key(facet.name)
     object { writer in
       writer.member("_producer", producer)
       writer.member("_schemaURL", facet.schemaURL)

@@ -5,7 +5,7 @@ import JSONText
 struct Tag: Hashable {
   var key: String
   var value: String
-  /// Who set it: `AIRFLOW`, `dbt-cloud`.
+  /// Who set it: `AIRFLOW`, `dbt-cloud`, `DBT`, `DBT_META`.
   var source: String
 }
 
@@ -33,15 +33,17 @@ extension LineageEncoder {
 
   func tags(_ writer: inout JSONWriter, _ tags: [Tag]) {
     guard !tags.isEmpty else { return }
-    writer.facet(.tags, producer: producer) {
-      $0.key("tags")
-      $0.array { writer in
-        for tag in tags {
-          writer.object {
-            $0.member("key", tag.key)
-            $0.member("value", tag.value)
-            $0.member("source", tag.source)
-          }
+    writer.facet(.tags, producer: producer) { Self.members(&$0, tags) }
+  }
+
+  static func members(_ writer: inout JSONWriter, _ tags: [Tag]) {
+    writer.key("tags")
+    writer.array { writer in
+      for tag in tags {
+        writer.object {
+          $0.member("key", tag.key)
+          $0.member("value", tag.value)
+          $0.member("source", tag.source)
         }
       }
     }

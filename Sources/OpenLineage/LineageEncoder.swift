@@ -19,11 +19,17 @@ public struct LineageEncoder: Sendable {
   public let scheme: ProviderScheme
   /// What the schema tells, a version or a range; nil when it is unknown.
   public let airflowVersion: String?
+  /// What the datasets of dbt's nodes are called.
+  public let datasets: DatasetNaming
+  /// Whether compiled SQL stands in events.
+  public let includesSQL: Bool
 
   public init(
     producer: String, version: String, namespace: String, dbtNamespace: String, scheme: ProviderScheme = .since2,
-    airflowVersion: String?
+    airflowVersion: String?, datasets: DatasetNaming = DatasetNaming(), includesSQL: Bool = true
   ) {
+    self.datasets = datasets
+    self.includesSQL = includesSQL
     self.producer = producer
     self.version = version
     self.namespace = namespace
@@ -61,6 +67,12 @@ public struct LineageEncoder: Sendable {
     let parent = try reference(to: run, clearNumber: clearNumber ?? run.clearNumber)
     let conf = ConfParents(run.conf)
     return ParentReference(parent: parent, root: conf.root ?? conf.parent ?? parent)
+  }
+
+  /// A dbt run, as a parent.
+  func reference(to run: DbtRun) throws(LineageError) -> RunReference {
+    let id = try RunID.dbtRun(run, namespace: dbtNamespace)
+    return RunReference(runID: id, jobNamespace: dbtNamespace, jobName: Self.jobName(of: run))
   }
 
   // MARK: Events
@@ -124,10 +136,8 @@ public struct LineageEncoder: Sendable {
     _ event: ExecutionEvent, dbtRun run: DbtRun, parent: ParentReference?
   ) throws(LineageError) -> [UInt8] {
     guard event.subject == .dbtRun(run.key) else { throw .wrongSubject(event.subject) }
-    let id = try RunID.dbtRun(run, namespace: dbtNamespace)
-    let reference = RunReference(runID: id, jobNamespace: dbtNamespace, jobName: Self.jobName(of: run))
     return write(
-      event, reference,
+      event, try reference(to: run),
       runFacets: { writer in
         self.parent(&writer, parent)
         dbtVersion(&writer, run)
@@ -153,9 +163,10 @@ public struct LineageEncoder: Sendable {
     ]
   }
 
-  private func write(
+  func write(
     _ event: ExecutionEvent, _ reference: RunReference, runFacets: (inout JSONWriter) -> Void,
-    jobFacets: (inout JSONWriter) -> Void
+    jobFacets: (inout JSONWriter) -> Void, inputs: (inout JSONWriter) -> Void = { _ in },
+    outputs: (inout JSONWriter) -> Void = { _ in }
   ) -> [UInt8] {
     var writer = JSONWriter(reservingCapacity: 4096)
     writer.beginObject()
@@ -177,8 +188,10 @@ public struct LineageEncoder: Sendable {
       writer.object(jobFacets)
     }
     // Some consumers fail when these are absent.
-    writer.member("inputs", [String]())
-    writer.member("outputs", [String]())
+    writer.key("inputs")
+    writer.array(inputs)
+    writer.key("outputs")
+    writer.array(outputs)
     writer.endObject()
     return writer.bytes
   }

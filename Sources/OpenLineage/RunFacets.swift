@@ -40,7 +40,7 @@ extension LineageEncoder {
     engine(&writer, name: "dbt", version: run.dbtVersion)
   }
 
-  private func engine(_ writer: inout JSONWriter, name: String, version: String?) {
+  func engine(_ writer: inout JSONWriter, name: String, version: String?) {
     guard let version else { return }
     writer.facet(.processingEngine, producer: producer) {
       $0.member("version", version)

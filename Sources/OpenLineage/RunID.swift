@@ -103,11 +103,22 @@ public struct RunID: Hashable, Sendable, CustomStringConvertible {
   /// - Parameter namespace: `dbt_cloud[].namespace`.
   public static func dbtRun(_ run: DbtRun, namespace: String) throws(LineageError) -> RunID {
     guard let createdAt = run.createdAt else { throw .noCreationTime(run.key) }
-    return switch run.key {
-    case .cloud(_, let accountID, let runID):
-      try derived(at: createdAt, data: "\(namespace).dbt-cloud.\(accountID).\(runID)")
-    case .core(let name, let invocationID):
-      try derived(at: createdAt, data: "\(namespace).dbt-core.\(name).\(invocationID)")
+    return try derived(at: createdAt, data: name(of: run, namespace))
+  }
+
+  /// The id of a node as one step of a dbt run built it; with `.test` after it, of the tests that are attached to it.
+  public static func dbtNode(
+    _ uniqueID: String, _ part: DbtNodePart, step: Int, of run: DbtRun, namespace: String
+  ) throws(LineageError) -> RunID {
+    guard let createdAt = run.createdAt else { throw .noCreationTime(run.key) }
+    let suffix = part == .tests ? ".test" : ""
+    return try derived(at: createdAt, data: "\(name(of: run, namespace)).\(step).\(uniqueID)\(suffix)")
+  }
+
+  private static func name(of run: DbtRun, _ namespace: String) -> String {
+    switch run.key {
+    case .cloud(_, let accountID, let runID): "\(namespace).dbt-cloud.\(accountID).\(runID)"
+    case .core(let name, let invocationID): "\(namespace).dbt-core.\(name).\(invocationID)"
     }
   }
 }

@@ -33,16 +33,24 @@ struct EventSender: Sendable {
     }
   }
 
+  /// What has to be sent one after the other: the events of a DAG run, or of a dbt run without one. The nodes of a dbt run
+  /// depend on each other only as far as the two events of each do, unless their run's own events are among these.
   private func byRecord(_ events: [Ready]) -> [[Ready]] {
-    var order: [Int64] = []
-    var records: [Int64: [Ready]] = [:]
-    for event in events {
-      // Events of dbt runs without a DAG run do not depend on each other, except those of one run.
-      let record = event.item.dagRun != 0 ? event.item.dagRun : -(event.item.dbtRun ?? 0)
-      if records[record] == nil { order.append(record) }
-      records[record, default: []].append(event)
+    struct Group: Hashable {
+      var record: Int64
+      var node: OutboxItem.Node?
     }
-    return order.compactMap { records[$0] }
+    func record(_ item: OutboxItem) -> Int64 { item.dagRun != 0 ? item.dagRun : -(item.dbtRun ?? 0) }
+    let whole = Set(events.lazy.filter { $0.item.node == nil }.map { record($0.item) })
+    var order: [Group] = []
+    var groups: [Group: [Ready]] = [:]
+    for event in events {
+      let record = record(event.item)
+      let group = Group(record: record, node: whole.contains(record) ? nil : event.item.node)
+      if groups[group] == nil { order.append(group) }
+      groups[group, default: []].append(event)
+    }
+    return order.compactMap { groups[$0] }
   }
 
   private func send(_ records: [[Ready]], over lane: HTTPLane) async -> [TriedItem] {

@@ -25,8 +25,17 @@ public struct LineageNaming: Sendable {
   public var airflow: [InstanceName: Airflow]
   /// `dbt_cloud[].namespace` by `dbt_cloud[].name`.
   public var dbtNamespaces: [String: String]
+  /// What the datasets of an account's projects are called, by `dbt_cloud[].name`, or the name of a dbt Core project.
+  public var datasets: [String: DatasetNaming]
+  /// Whether compiled SQL stands in events.
+  public var includesSQL: Bool
 
-  public init(producer: String, version: String, airflow: [InstanceName: Airflow], dbtNamespaces: [String: String]) {
+  public init(
+    producer: String, version: String, airflow: [InstanceName: Airflow], dbtNamespaces: [String: String],
+    datasets: [String: DatasetNaming] = [:], includesSQL: Bool = true
+  ) {
+    self.datasets = datasets
+    self.includesSQL = includesSQL
     self.producer = producer
     self.version = version
     self.airflow = airflow
@@ -57,16 +66,19 @@ public struct LineageNaming: Sendable {
         let event = ExecutionEvent(subject: .attempt(run.key, attempt.key), transition: transition, time: time)
         return try encoder(run.key.instance, version: facts.airflowVersion)
           .encode(event, attempt: attempt, of: run, dag: facts.dag, dbtRuns: facts.triggered)
-      case .dbtRun:
+      case .dbtRun, .dbtNode:
         guard let dbtRun = facts.dbtRun else { throw missing }
-        let event = ExecutionEvent(subject: .dbtRun(dbtRun.key), transition: transition, time: time)
-        let namespace = dbtRun.account.flatMap { dbtNamespaces[$0] } ?? dbtRun.account ?? "dbt-cloud"
-        guard let run = facts.run, let attempt = facts.attempt else {
-          return try encoder(nil, dbtNamespace: namespace, version: nil).encode(event, dbtRun: dbtRun, parent: nil)
+        let (encoder, parent) = try encoder(for: dbtRun, facts)
+        guard item.kind == .dbtNode else {
+          let event = ExecutionEvent(subject: .dbtRun(dbtRun.key), transition: transition, time: time)
+          return try encoder.encode(event, dbtRun: dbtRun, parent: parent)
         }
-        let encoder = try encoder(run.key.instance, dbtNamespace: namespace, version: facts.airflowVersion)
-        let parent = try encoder.parent(ofWhatStarted: attempt.key, clearNumber: attempt.clearNumber, in: run)
-        return try encoder.encode(event, dbtRun: dbtRun, parent: parent)
+        guard let node = item.node, let execution = facts.dbtNode else { throw missing }
+        let event = ExecutionEvent(
+          subject: .dbtNode(dbtRun.key, step: node.step, uniqueID: node.uniqueID, node.part), transition: transition,
+          time: time)
+        return try encoder.encode(event, node: execution, of: dbtRun, parent: parent)
+      case .dbtNodes: throw Impossible(description: "the events of a whole dbt run are no event")
       case .record: throw Impossible(description: "a record is no event")
       }
     } catch let error as Impossible {
@@ -78,8 +90,29 @@ public struct LineageNaming: Sendable {
 
   private var missing: Impossible { Impossible(description: "the ledger no longer has what this event is about") }
 
+  /// The encoder of a dbt run and its nodes, and the run's parent: the attempt that triggered it, if it is known.
   private func encoder(
-    _ instance: InstanceName?, dbtNamespace: String = "", version airflowVersion: String?
+    for dbtRun: DbtRun, _ facts: EventFacts
+  ) throws -> (encoder: LineageEncoder, parent: ParentReference?) {
+    let name =
+      switch dbtRun.key {
+      case .cloud: dbtRun.account
+      case .core(let name, _): dbtRun.account ?? name
+      }
+    let namespace = name.map { dbtNamespaces[$0] ?? $0 } ?? "dbt-cloud"
+    let datasets = name.flatMap { self.datasets[$0] } ?? DatasetNaming()
+    guard let run = facts.run, let attempt = facts.attempt else {
+      return (try encoder(nil, dbtNamespace: namespace, datasets: datasets, version: nil), nil)
+    }
+    let encoder = try encoder(
+      run.key.instance, dbtNamespace: namespace, datasets: datasets, version: facts.airflowVersion)
+    let parent = try encoder.parent(ofWhatStarted: attempt.key, clearNumber: attempt.clearNumber, in: run)
+    return (encoder, parent)
+  }
+
+  private func encoder(
+    _ instance: InstanceName?, dbtNamespace: String = "", datasets: DatasetNaming = DatasetNaming(),
+    version airflowVersion: String?
   ) throws(Impossible) -> LineageEncoder {
     let names = instance.flatMap { airflow[$0] }
     if let instance, names == nil {
@@ -87,6 +120,6 @@ public struct LineageNaming: Sendable {
     }
     return LineageEncoder(
       producer: producer, version: version, namespace: names?.namespace ?? dbtNamespace, dbtNamespace: dbtNamespace,
-      scheme: names?.scheme ?? .since2, airflowVersion: airflowVersion)
+      scheme: names?.scheme ?? .since2, airflowVersion: airflowVersion, datasets: datasets, includesSQL: includesSQL)
   }
 }

@@ -12,8 +12,9 @@ struct ConfigurationKeysTests {
         "airflow[]: name dsn password_file password_command namespace openlineage_provider ui_url role poll_interval "
           + "backfill sweep_interval look_back dags",
         "airflow[].dags: include exclude",
-        "dbt_cloud[]: name account_id url token_file token_command token namespace ca_file requests_per_second",
-        "sinks[]: name type url token_file token_command emit gzip timeout ca_file path results history",
+        "dbt_cloud[]: name account_id url token_file token_command token namespace dataset_naming "
+          + "dataset_namespace ca_file requests_per_second",
+        "sinks[]: name type url token_file token_command emit sql gzip timeout ca_file path results history",
         "record: conf messages",
       ])
   }

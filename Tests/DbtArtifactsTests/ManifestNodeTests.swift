@@ -1,9 +1,10 @@
+import ExecutionModel
 import Testing
 
 @testable import DbtArtifacts
 
 @Suite struct ManifestNodeTests {
-  private func node(_ uniqueID: String, _ members: String) throws -> ManifestNode {
+  private func node(_ uniqueID: String, _ members: String) throws -> DbtNode {
     try #require(
       try manifest(#"{"\#(Manifest.section(ofNode: uniqueID))":{"\#(uniqueID)":{\#(members)}}}"#, keeping: [uniqueID])
         .nodes[uniqueID])

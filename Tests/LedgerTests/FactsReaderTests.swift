@@ -29,6 +29,7 @@ struct FactsReaderTests {
         #expect(facts.triggered == (item.attempt == task.key ? [dbtRun(71).key] : []))
       case .dbtRun:
         #expect(facts.attempt?.key == task.key && facts.dbtRun == complete)
+      case .dbtNode, .dbtNodes: Issue.record("the step has no results")
       case .record: Issue.record("no sink wants records")
       }
     }

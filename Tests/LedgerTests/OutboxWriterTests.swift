@@ -11,13 +11,19 @@ struct OutboxWriterTests {
     let sink = SinkRegistration(name: "some", type: "openlineage", kind: .events([emission]), history: true)
     let bench = try await Bench(sinks: [sink])
     try await bench.apply(run("success", end: 40), [task], links: [proposal(task, 71)])
-    try await bench.answer(dbtRun(71, isComplete: true))
+    var complete = dbtRun(71, isComplete: true)
+    complete.steps = [step()]
+    try await bench.answer(complete)
     let expected: [String] =
       switch emission {
       case .dagRuns: ["run c0 START 10", "run c0 COMPLETE 40"]
       case .attempts: ["a.1 START 20", "a.1 COMPLETE 30"]
       case .dbtRuns: ["dbt 1 START 23", "dbt 1 COMPLETE 32"]
-      case .dbtNodes: []
+      case .dbtNodes:
+        [
+          "model.shop.m1 run START 24", "model.shop.m1 run COMPLETE 25", "test.shop.single run START 31",
+          "test.shop.single run FAIL 31", "model.shop.m1 tests START 26", "model.shop.m1 tests COMPLETE 27",
+        ]
       }
     #expect(try await bench.told("some") == expected)
   }

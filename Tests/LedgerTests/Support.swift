@@ -99,6 +99,41 @@ func dbtRun(
   return run
 }
 
+/// A step with a model, its test, a model that was skipped, and a test of its own.
+func step(_ index: Int = 1, models: Int = 1) -> DbtStep {
+  var step = DbtStep(index: index)
+  (step.command, step.adapter) = ("build", "postgres")
+  (step.startedAt, step.finishedAt) = (at(23), at(31))
+  func add(
+    _ id: String, _ status: String, _ start: Int?, _ end: Int?, inputs: [String] = [], on attached: String? = nil
+  ) {
+    var node = DbtNode(uniqueID: id)
+    node.name = String(id.split(separator: ".").last ?? "")
+    if attached == nil, !id.hasPrefix("test.") {
+      (node.database, node.schema, node.alias) = ("db", "mart", node.name)
+      node.relation = "db.mart.\(node.name ?? "")"
+    }
+    node.attachedNode = attached
+    if attached != nil { node.test = "not_null" }
+    step.nodes[id] = node
+    var result = DbtNodeResult(uniqueID: id, status: status)
+    (result.startedAt, result.completedAt) = (start.map { at($0) }, end.map { at($0) })
+    (result.inputs, result.attachedNode, result.test) = (inputs, attached, node.test)
+    result.relation = node.relation
+    step.results.append(result)
+  }
+  for number in 1...models {
+    add("model.shop.m\(number)", "success", 24, 25, inputs: ["source.shop.raw.orders"])
+    add("test.shop.not_null_m\(number)", "pass", 26, 27, inputs: ["model.shop.m\(number)"], on: "model.shop.m\(number)")
+  }
+  var source = DbtNode(uniqueID: "source.shop.raw.orders")
+  (source.relation, source.alias) = ("db.raw.orders_v2", "orders_v2")
+  step.nodes[source.uniqueID] = source
+  add("model.shop.skipped", "skipped", nil, nil)
+  add("test.shop.single", "fail", nil, nil, inputs: ["model.shop.m1"])
+  return step
+}
+
 // MARK: Sinks
 
 let events = SinkRegistration(
@@ -205,6 +240,8 @@ struct Bench {
     case .attempt:
       "\(item.attempt?.taskID ?? "").\(item.attempt?.tryNumber ?? -1) \(event)"
     case .dbtRun: "dbt \(item.dbtRun ?? 0) \(event)"
+    case .dbtNode: "\(item.node?.uniqueID ?? "") \(item.node?.part.rawValue ?? "") \(event)"
+    case .dbtNodes: "nodes of dbt \(item.dbtRun ?? 0)"
     case .record: "record \(item.dagRun)"
     }
   }

@@ -128,10 +128,13 @@ extension JSONValue {
   }
 }
 
+/// The path of a file below `Tests/Fixtures`.
+func fixturePath(_ path: String, from file: String = #filePath) -> String {
+  let folder = URL(fileURLWithPath: file).deletingLastPathComponent().deletingLastPathComponent()
+  return folder.appendingPathComponent("Fixtures").appendingPathComponent(path).path
+}
+
 /// A file below `Tests/Fixtures`.
 func fixture(_ path: String, from file: String = #filePath) throws -> String {
-  let folder = URL(fileURLWithPath: file).deletingLastPathComponent().deletingLastPathComponent()
-  return String(
-    decoding: try Data(contentsOf: folder.appendingPathComponent("Fixtures").appendingPathComponent(path)),
-    as: UTF8.self)
+  String(decoding: try Data(contentsOf: URL(fileURLWithPath: fixturePath(path, from: file))), as: UTF8.self)
 }

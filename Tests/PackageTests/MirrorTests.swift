@@ -52,6 +52,7 @@ struct MirrorTests {
     ],
     "ExecutionModel": [
       "DagRunSnapshot": "values without behaviour", "DbtNode": "values without behaviour", "DbtOutcome": "DbtOutcomeChecksTests",
+      "DagRunSnapshot": "values without behaviour", "DbtNodeExecution": "values without behaviour",
       "ExecutionEvent": "values without behaviour",
       "RawJSON": "a value without behaviour", "RunLink": "Records/ExecutionRecordTests",
     ],
@@ -69,7 +70,8 @@ struct MirrorTests {
       "LoopbackServer": "HTTPClient/LoopbackServerTests", "LoopbackState": "HTTPClient/LoopbackServerTests",
     ],
     "OpenLineage": [
-      "Facet": "LineageEncoderTests", "JobFacets": "LineageEncoderTests", "RunFacets": "LineageEncoderTests",
+      "DatasetFacets": "LineageEncoderNodesTests", "Facet": "LineageEncoderTests", "JobFacets": "LineageEncoderTests",
+      "NodeFacets": "LineageEncoderNodesTests", "RunFacets": "LineageEncoderTests",
     ],
     "Platform": [
       "Memory": "a setting of glibc; scripts/bench shows it",

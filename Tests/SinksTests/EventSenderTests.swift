@@ -27,6 +27,33 @@ struct EventSenderTests {
     Dictionary(uniqueKeysWithValues: tried.map { ($0.item.id, $0.outcome) })
   }
 
+  // MARK: Side by side
+
+  /// An event of a node of dbt run 1, which has no DAG run.
+  private func nodeEvent(_ id: Int64, _ node: String) -> EventSender.Ready {
+    var ready = event(id, dagRun: 0, dbtRun: 1)
+    ready.item.kind = .dbtNode
+    ready.item.node = OutboxItem.Node(step: 1, uniqueID: node, part: .run)
+    return ready
+  }
+
+  @Test func nodesOfOneDbtRunDoNotWaitForEachOther() async throws {
+    let backend = try RecordingBackend { LoopbackResponse(status: $0.text == #"{"id":1}"# ? 500 : 201) }
+    let tried = outcomes(
+      await sender(backend.url).send([nodeEvent(1, "a"), nodeEvent(2, "a"), nodeEvent(3, "b"), nodeEvent(4, "b")]))
+    #expect(Set(tried.keys) == [1, 3, 4], "2 comes after 1, which was not delivered")
+    #expect(tried[3] == .delivered && tried[4] == .delivered)
+  }
+
+  @Test func nodesComeBetweenTheStartAndTheEndOfTheirRun() async throws {
+    let backend = try RecordingBackend()
+    _ = await sender(backend.url).send([
+      event(1, dagRun: 0, dbtRun: 1), nodeEvent(2, "a"), nodeEvent(3, "a"), nodeEvent(4, "b"), nodeEvent(5, "b"),
+      event(6, dagRun: 0, dbtRun: 1),
+    ])
+    #expect(backend.received.map(\.text) == (1...6).map { #"{"id":\#($0)}"# })
+  }
+
   // MARK: On the wire
 
   @Test(arguments: [true, false])
