@@ -47,7 +47,8 @@ struct RunsScreen {
     let rows = runs.map { run in
       let end = run.endDate ?? (run.state == "running" ? now : nil)
       let took = run.startDate.flatMap { start in end.map { Layout.duration($0.seconds(since: start)) } }
-      let tasks = run.dagRun == nil ? "-" : run.failedTasks > 0 ? "\(run.tasks) (\(run.failedTasks) failed)" : String(run.tasks)
+      let tasks =
+        run.dagRun == nil ? "-" : run.failedTasks > 0 ? "\(run.tasks) (\(run.failedTasks) failed)" : String(run.tasks)
       return [
         run.removed ?? run.state ?? "-", run.startDate.map { "\($0.date) \($0.clock)" } ?? "-", took ?? "-", tasks,
         run.dbtRuns > 0 ? String(run.dbtRuns) : "-", run.key,
