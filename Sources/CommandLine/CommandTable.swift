@@ -30,6 +30,18 @@ public struct CommandTable: Sendable {
           """,
         options: [.instance, .since]),
       CommandSpecification(
+        "ingest", "Record one dbt run by hand",
+        details: """
+          A run of dbt Cloud (--dbt-cloud-run-id, or --dbt-cloud-job-id for the latest finished run of a job), or what dbt \
+          Core has written (--dbt-artifacts, or --dbt-run-results with --dbt-manifest). It goes to the same sinks as what \
+          the daemon records. Not beside a running daemon: that does the same with `runs: all` and `dbt_artifacts`.
+          """,
+        options: [
+          .dbtCloudRunID, .dbtCloudJobID, .account, .dbtArtifacts, .dbtManifest, .dbtRunResults, .dbtCatalog,
+          .dbtSources,
+          .name,
+        ]),
+      CommandSpecification(
         "status", "Show how the syncer itself is doing",
         details: "About the syncer only: a failing dbt test never changes it. Works while the daemon is stopped.",
         options: [.json, .watch]),
@@ -125,6 +137,19 @@ extension CommandOption {
   public static let since = CommandOption("--since", .time, "TIME", "Only what is not older: a time, or 2h, 3d (ago).")
   public static let until = CommandOption("--until", .time, "TIME", "Only what is older: a time, or 2h, 3d (ago).")
   public static let dbtRun = CommandOption("--dbt-run", .text, "ID", "Only records with this dbt Cloud run.")
+  public static let dbtCloudRunID = CommandOption("--dbt-cloud-run-id", .count, "ID", "A finished run of dbt Cloud.")
+  public static let dbtCloudJobID = CommandOption(
+    "--dbt-cloud-job-id", .count, "ID", "The latest finished run of this job of dbt Cloud.")
+  public static let account = CommandOption(
+    "--account", .text, "NAME", "The entry of `dbt_cloud`; needed where there are several.")
+  public static let dbtArtifacts = CommandOption(
+    "--dbt-artifacts", .file, "DIR", "A folder with run_results.json or sources.json, and manifest.json, catalog.json.")
+  public static let dbtManifest = CommandOption("--dbt-manifest", .file, "FILE", "A manifest.json.")
+  public static let dbtRunResults = CommandOption("--dbt-run-results", .file, "FILE", "A run_results.json.")
+  public static let dbtCatalog = CommandOption("--dbt-catalog", .file, "FILE", "A catalog.json.")
+  public static let dbtSources = CommandOption("--dbt-sources", .file, "FILE", "A sources.json.")
+  public static let name = CommandOption(
+    "--name", .text, "NAME", "Whose runs they are: part of the key core/NAME/INVOCATION_ID; default: the dbt project.")
   public static let limit = CommandOption(
     "--limit", short: "n", .count, "N", "At most so many; default 20 (why: 5), and all of a list with --json.")
   public static let failing = CommandOption("--failing", short: "f", "Only those that failed or could not be done.")

@@ -4,6 +4,7 @@ public struct Configuration: Sendable, Equatable {
   public var ledger: LedgerLocation
   public var airflow: [AirflowConfiguration]
   public var dbtCloud: [DbtCloudConfiguration]
+  public var dbtArtifacts: [DbtArtifactsConfiguration]
   public var sinks: [SinkConfiguration]
   public var record: RecordConfiguration
   public var allowInlineSecrets: Bool

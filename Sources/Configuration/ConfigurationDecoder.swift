@@ -16,18 +16,25 @@ struct ConfigurationDecoder {
     let lineageSink = sinks.lazy.compactMap(\.value).first {
       if case .openLineage = $0.destination { true } else { false }
     }
-    let instances = top.read(TopKeys.airflow)
-    if let instances, instances.isEmpty {
-      top.error(TopKeys.airflow, "expected at least one Airflow instance, found none")
-    }
-    let airflow = entries(instances, TopKeys.airflow, AirflowKeys.section) {
+    let airflow = entries(top.read(TopKeys.airflow), TopKeys.airflow, AirflowKeys.section) {
       self.airflow($0, permissions, lineageSink: lineageSink?.name)
     }
     let dbtCloud = entries(top.read(TopKeys.dbtCloud), TopKeys.dbtCloud, DbtCloudKeys.section) {
       self.dbtCloud($0, permissions)
     }
+    let dbtArtifacts = entries(top.read(TopKeys.dbtArtifacts), TopKeys.dbtArtifacts, DbtArtifactsKeys.section) {
+      self.dbtArtifacts($0)
+    }
     let record = self.record(top)
 
+    if airflow.isEmpty, dbtArtifacts.isEmpty, !dbtCloud.contains(where: { $0.value?.runs != .linked }) {
+      top.error(
+        TopKeys.airflow,
+        "required, and missing; expected at least one Airflow instance, or else `runs: all` in an entry of dbt_cloud, or "
+          + "dbt_artifacts")
+    }
+    refuseDuplicates(dbtArtifacts, DbtArtifactsKeys.name, \.name)
+    refuseDuplicates(dbtArtifacts, DbtArtifactsKeys.path, \.path)
     refuseDuplicates(airflow, AirflowKeys.name, \.name)
     refuseDuplicates(dbtCloud, DbtCloudKeys.name, \.name)
     refuseDuplicates(sinks, SinkKeys.name, \.name)
@@ -37,6 +44,7 @@ struct ConfigurationDecoder {
     guard let ledger, let record else { return nil }
     return Configuration(
       ledger: ledger, airflow: airflow.compactMap(\.value), dbtCloud: dbtCloud.compactMap(\.value),
+      dbtArtifacts: dbtArtifacts.compactMap(\.value),
       sinks: sinks.compactMap(\.value), record: record, allowInlineSecrets: allowInlineSecrets,
       allowPlainHTTP: allowPlainHTTP)
   }
@@ -134,6 +142,12 @@ struct ConfigurationDecoder {
     let datasetNamespace = reader.read(DbtCloudKeys.datasetNamespace)
     let caFile = reader.read(DbtCloudKeys.caFile)
     let requestsPerSecond = reader.read(DbtCloudKeys.requestsPerSecond)
+    let maximumArtifactBytes = reader.read(DbtCloudKeys.maximumArtifactBytes)
+    let runs = reader.read(DbtCloudKeys.runs)
+    let backfill = reader.read(DbtCloudKeys.backfill)
+    let filter = DbtRunSelection(
+      jobs: Set(reader.read(DbtCloudKeys.jobs) ?? []), projects: Set(reader.read(DbtCloudKeys.projects) ?? []),
+      environments: Set(reader.read(DbtCloudKeys.environments) ?? []))
 
     let tokenKeys = [DbtCloudKeys.tokenFile.row.name, DbtCloudKeys.tokenCommand.row.name]
     if reader.isGiven(DbtCloudKeys.token) {
@@ -155,11 +169,25 @@ struct ConfigurationDecoder {
             + quoted(url.path))
       }
     }
-    guard let name, let accountID, let url, let token else { return nil }
+    if runs == .linked {
+      for key in [DbtCloudKeys.jobs, DbtCloudKeys.projects, DbtCloudKeys.environments] where reader.isGiven(key) {
+        reader.error(key, "has no effect without `runs: all`; add that, or leave this out")
+      }
+    }
+    guard let name, let accountID, let url, let token, let maximumArtifactBytes, let runs, let backfill else {
+      return nil
+    }
     return DbtCloudConfiguration(
       name: name, accountID: accountID, url: url, token: token, namespace: namespace ?? name, caFile: caFile,
       datasetNaming: datasetNaming ?? .producer, datasetNamespace: datasetNamespace ?? DatasetNamespaces(),
-      requestsPerSecond: requestsPerSecond ?? 2)
+      requestsPerSecond: requestsPerSecond ?? 2,
+      maximumArtifactBytes: Int(maximumArtifactBytes), runs: runs, backfill: backfill, filter: filter)
+  }
+
+  private func dbtArtifacts(_ reader: SectionReader) -> DbtArtifactsConfiguration? {
+    let name = reader.read(DbtArtifactsKeys.name)
+    guard let path = reader.read(DbtArtifactsKeys.path), let name else { return nil }
+    return DbtArtifactsConfiguration(name: name, path: path)
   }
 
   private func sink(_ reader: SectionReader, _ permissions: Permissions) -> SinkConfiguration? {

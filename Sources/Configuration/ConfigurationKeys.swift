@@ -4,10 +4,16 @@ enum TopKeys {
     "ledger", .text, default: "sqlite:/var/lib/airflow-syncer/ledger.db",
     "Where records, cursors and pending deliveries are kept: `sqlite:PATH`.")
   static let airflow = Key(
-    "airflow", .mappings, required: true, inside: AirflowKeys.section, "The Airflow metadata databases to read.")
+    "airflow", .mappings, default: "[]", shown: true, inside: AirflowKeys.section,
+    "The Airflow metadata databases to read. At least one, unless dbt runs are wanted for their own sake: `runs: all` of "
+      + "an account, or dbt_artifacts.")
   static let dbtCloud = Key(
     "dbt_cloud", .mappings, default: "[]", shown: true, inside: DbtCloudKeys.section,
     "The dbt Cloud accounts whose runs Airflow triggers. Links to an account that is not listed are kept, unresolved.")
+  static let dbtArtifacts = Key(
+    "dbt_artifacts", .mappings, example: "[{ name: nightly, path: /srv/dbt/target }]",
+    inside: DbtArtifactsKeys.section,
+    "Folders that dbt Core writes its artifacts to: each finished invocation is recorded once.")
   static let sinks = Key(
     "sinks", .mappings, default: "[]", shown: true, inside: SinkKeys.section,
     "Where records are forwarded to. Without any, they are in the ledger: `airflow-syncer runs`.")
@@ -25,7 +31,8 @@ enum TopKeys {
   static let section = Section(
     path: "",
     rows: [
-      ledger.row, airflow.row, dbtCloud.row, sinks.row, record.row, allowInlineSecrets.row, allowPlainHTTP.row,
+      ledger.row, airflow.row, dbtCloud.row, dbtArtifacts.row, sinks.row, record.row, allowInlineSecrets.row,
+      allowPlainHTTP.row,
     ])
 }
 
@@ -119,14 +126,40 @@ enum DbtCloudKeys {
     "ca_file", .path, example: "/etc/ssl/certs/corporate.pem", "Certificates to trust besides the system's, PEM.")
   static let requestsPerSecond = Key(
     "requests_per_second", .rate, default: "2",
-    "Calls per second at most, 0.1 to 80; ten may follow at once. dbt Cloud's own limit is 5,000 a minute per account.")
+    "Calls per second at most, 0.1 to 10000; ten may follow at once. dbt Cloud's own limit is 5,000 a minute per "
+      + "account; after too many calls it is silent for five minutes.")
+  static let maximumArtifactBytes = Key(
+    "max_artifact_bytes", .positiveInteger, default: "1073741824",
+    "How large an artifact may be. The record of a run is kept without one that is larger.")
+  static let runs = Key(
+    "runs", ValueType<WantedRuns>.choice, default: "linked",
+    "Which dbt runs are recorded: those that Airflow's attempts lead to, or all of the account.")
+  static let backfill = Key(
+    "backfill", .backfill, default: "30d", "With `runs: all`: how much history to load at first contact.")
+  private static let ids = ValueType<[Int64]>.list(of: .positiveInteger, name: "list of numbers")
+  static let jobs = Key("jobs", ids, example: "[104]", "With `runs: all`: only runs of these jobs.")
+  static let projects = Key("projects", ids, example: "[501]", "With `runs: all`: only runs of these projects.")
+  static let environments = Key(
+    "environments", ids, example: "[601]", "With `runs: all`: only runs of these environments.")
 
   static let section = Section(
     path: "dbt_cloud[]", isList: true,
     rows: [
       name.row, accountID.row, url.row, tokenFile.row, tokenCommand.row, token.row, namespace.row, datasetNaming.row,
       datasetNamespace.row, caFile.row, requestsPerSecond.row,
+      maximumArtifactBytes.row, runs.row, backfill.row, jobs.row, projects.row, environments.row,
     ])
+}
+
+/// The keys of an entry of `dbt_artifacts:`.
+enum DbtArtifactsKeys {
+  static let name = Key(
+    "name", .name, required: true, example: "nightly", "Unique; the runs have the keys core/NAME/INVOCATION_ID.")
+  static let path = Key(
+    "path", .path, required: true, example: "/srv/dbt/target",
+    "The folder with manifest.json and run_results.json: dbt's target folder, or one they are copied to.")
+
+  static let section = Section(path: "dbt_artifacts[]", rows: [name.row, path.row])
 }
 
 /// The keys of an entry of `sinks:`.
@@ -194,6 +227,7 @@ enum RecordKeys {
 extension Section {
   /// Every section, in the order of the file.
   static let all = [
-    TopKeys.section, AirflowKeys.section, DagKeys.section, DbtCloudKeys.section, SinkKeys.section, RecordKeys.section,
+    TopKeys.section, AirflowKeys.section, DagKeys.section, DbtCloudKeys.section, DbtArtifactsKeys.section,
+    SinkKeys.section, RecordKeys.section,
   ]
 }

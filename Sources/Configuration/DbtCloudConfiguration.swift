@@ -18,6 +18,41 @@ public struct DbtCloudConfiguration: Sendable, Equatable {
   public var datasetNamespace: DatasetNamespaces
   /// `requests_per_second`: calls at most.
   public var requestsPerSecond: Double
+  /// `max_artifact_bytes`: what an artifact may have.
+  public var maximumArtifactBytes: Int
+  /// Which dbt runs are recorded.
+  public var runs: WantedRuns
+  /// How much history of all runs is loaded at first contact.
+  public var backfill: Backfill
+  /// Of all runs those that are wanted.
+  public var filter: DbtRunSelection
+}
+
+/// Which dbt runs of an account are recorded.
+public enum WantedRuns: String, Sendable, CaseIterable {
+  /// Those that Airflow's attempts lead to.
+  case linked
+  /// All of them.
+  case all
+}
+
+/// Of all runs of an account those of certain jobs, projects and environments. Empty means all; a run must pass each list.
+public struct DbtRunSelection: Sendable, Hashable {
+  public var jobs: Set<Int64>
+  public var projects: Set<Int64>
+  public var environments: Set<Int64>
+
+  public init(jobs: Set<Int64> = [], projects: Set<Int64> = [], environments: Set<Int64> = []) {
+    self.jobs = jobs
+    self.projects = projects
+    self.environments = environments
+  }
+
+  /// Whether a run of this job, project and environment is wanted. What is not known passes no list.
+  public func includes(job: Int64?, project: Int64?, environment: Int64?) -> Bool {
+    func passes(_ id: Int64?, _ list: Set<Int64>) -> Bool { list.isEmpty || id.map(list.contains) ?? false }
+    return passes(job, jobs) && passes(project, projects) && passes(environment, environments)
+  }
 }
 
 /// Whose names of datasets are followed where they differ.

@@ -96,8 +96,8 @@ extension ValueType where Value == Int64 {
 }
 
 extension ValueType where Value == Double {
-  static let rate = scalar("number", "a number from 0.1 to 80") { text in
-    Double(text).flatMap { (0.1...80).contains($0) ? $0 : nil }
+  static let rate = scalar("number", "a number from 0.1 to 10000") { text in
+    Double(text).flatMap { (0.1...10_000).contains($0) ? $0 : nil }
   }
 }
 

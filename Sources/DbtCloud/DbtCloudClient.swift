@@ -1,5 +1,4 @@
 import ExecutionModel
-import Glibc
 import HTTPClient
 import JSONText
 
@@ -15,7 +14,9 @@ public actor DbtCloudClient {
   private let limits: Limits
   private var budget: CallBudget
   private var token: String?
-  private var projects: [Int64: Project] = [:]
+  private var projects: [Int64: KnownProject] = [:]
+  /// What has come of artifacts whose download was cut, by endpoint.
+  private var partialFiles: [String: HTTPPartialFile] = [:]
 
   /// How long and how large an answer may be.
   public struct Limits: Sendable {
@@ -26,15 +27,14 @@ public actor DbtCloudClient {
     /// Bytes of a decoded answer that is no artifact: a run with the logs of all its steps.
     public var answerBytes = 64 << 20
     /// Bytes of a decoded artifact. Manifests of 20,000 models have 420 MB.
-    public var artifactBytes = 2 << 30
+    public var artifactBytes = 1 << 30
 
     public init() {}
   }
 
-  private struct Project {
-    var name: String?
-    /// When to ask again although no name is known.
-    var askAgainAt: Instant?
+  private struct KnownProject {
+    var project: DbtProject
+    var askAgainAt: Instant
   }
 
   /// - Parameter send: makes the HTTP request, e.g. `HTTPPool.send`.
@@ -67,21 +67,28 @@ public actor DbtCloudClient {
   ///
   /// - Throws: ``DbtCloudError``, or `CancellationError`.
   public func run(_ id: Int64) async throws -> DbtRun {
+    var run = try await head(of: id).run
+    if let project = run.projectID { run.projectName = try await self.project(project).name }
+    return run
+  }
+
+  /// What the API says of a run in one answer, to be compared with a later one: see ``run(_:)``. Without the name of its
+  /// project, which is another call.
+  public func head(of id: Int64) async throws -> DbtRunHead {
     let endpoint = Endpoint.run(account: account.accountID, run: id)
     let answer = try await call(endpoint)
     let account = account
     let read = try envelope(of: answer, endpoint) { cursor in try RunAnswer(&cursor, account: account) }
-    guard let found = read.data, found.id == id, var run = found.run(of: account) else {
+    guard let found = read.data, found.id == id, let run = found.run(of: account) else {
       throw error(
         .unexpected(status: answer.status), endpoint,
         "the answer lacks the run's id or status" + (read.data?.id.map { ", or is run \($0)" } ?? ""))
     }
-    if let project = run.projectID { run.projectName = await projectName(project) }
-    return run
+    return DbtRunHead(run: run, updatedAt: found.updatedAt, hasDocs: found.hasDocs ?? false)
   }
 
   /// One page of the runs of the account, by growing id: `GET /api/v2/accounts/{account}/runs/` with `id__gt`, because
-  /// pages by offset shift while runs are added.
+  /// pages by offset shift while runs are added. For pages from the newest run on see ``newestRuns(_:offset:limit:)``.
   ///
   /// - Parameters:
   ///   - after: only runs with a larger id.
@@ -90,7 +97,40 @@ public actor DbtCloudClient {
     -> DbtRunPage
   {
     let limit = min(max(limit, 1), 100)
-    let endpoint = Endpoint.runs(account: account.accountID, filter: filter, after: after, limit: limit)
+    let endpoint = Endpoint.runs(
+      account: account.accountID, filter: filter, page: .after(after), limit: limit)
+    let (runs, status) = try await list(endpoint)
+    let last = runs.compactMap(\.runID).max()
+    if let last, let after, last <= after {
+      throw error(.unexpected(status: status), endpoint, "`id__gt` was not obeyed")
+    }
+    if let from = filter.createdFrom, let to = filter.createdTo,
+      runs.contains(where: { run in
+        run.createdAt.map { $0 < from.advanced(bySeconds: -1) || $0 > to.advanced(bySeconds: 1) } ?? false
+      })
+    {
+      // Going on would read all runs that the account ever had.
+      throw error(.unexpected(status: status), endpoint, "`created_at__range` was not obeyed")
+    }
+    return DbtRunPage(runs: runs, next: runs.count < limit ? nil : last)
+  }
+
+  /// Runs of the account from the newest on, by falling id. The offset shifts by each run that is added meanwhile: the
+  /// caller lets pages overlap.
+  public func newestRuns(_ filter: DbtRunFilter = DbtRunFilter(), offset: Int = 0, limit: Int = 100) async throws
+    -> [DbtRun]
+  {
+    let endpoint = Endpoint.runs(
+      account: account.accountID, filter: filter, page: .newest(offset: max(0, offset)), limit: min(max(limit, 1), 100))
+    let (runs, status) = try await list(endpoint)
+    let ids = runs.compactMap(\.runID)
+    if zip(ids, ids.dropFirst()).contains(where: { $0 <= $1 }) {
+      throw error(.unexpected(status: status), endpoint, "`order_by` was not obeyed")
+    }
+    return runs
+  }
+
+  private func list(_ endpoint: Endpoint) async throws -> (runs: [DbtRun], status: Int) {
     let answer = try await call(endpoint)
     let account = account
     let read = try envelope(of: answer, endpoint) { cursor in
@@ -102,43 +142,36 @@ public actor DbtCloudClient {
       return runs
     }
     guard let runs = read.data else { throw error(.unexpected(status: answer.status), endpoint, "there is no list") }
-    let last = runs.compactMap(\.runID).max()
-    if let last, let after, last <= after {
-      throw error(.unexpected(status: answer.status), endpoint, "`id__gt` was not obeyed")
-    }
-    if let from = filter.createdFrom, let to = filter.createdTo,
-      runs.contains(where: { run in
-        run.createdAt.map { $0 < from.advanced(bySeconds: -1) || $0 > to.advanced(bySeconds: 1) } ?? false
-      })
-    {
-      // Going on would read all runs that the account ever had.
-      throw error(.unexpected(status: answer.status), endpoint, "`created_at__range` was not obeyed")
-    }
-    return DbtRunPage(runs: runs, next: runs.count < limit ? nil : last)
+    return (runs, answer.status)
   }
 
-  /// The name of a project, kept once it is known. A failure costs nothing but the name.
-  private func projectName(_ id: Int64) async -> String? {
-    if let known = projects[id], known.name != nil || known.askAgainAt.map({ $0 > clock.now() }) ?? false {
-      return known.name
-    }
+  // MARK: Projects
+
+  /// What v3 of the API says of a project, asked for once a day. Where the token must not see it, it has no name and no
+  /// connection and ``DbtProject/problem`` says why; it is asked for again after an hour then.
+  /// - Throws: `CancellationError`
+  public func project(_ id: Int64) async throws -> DbtProject {
+    if let known = projects[id], known.askAgainAt > clock.now() { return known.project }
     let endpoint = Endpoint.project(account: account.accountID, project: id)
-    var name: String?
-    if let answer = try? await call(endpoint) {
-      let read = try? envelope(of: answer, endpoint) { cursor in
-        var name: String?
-        try cursor.members { key, value in if key == "name" { name = try value.optionalString() } }
-        return name
-      }
-      name = read?.data
+    var project: DbtProject
+    do {
+      let answer = try await call(endpoint)
+      let read = try envelope(of: answer, endpoint) { cursor in try DbtProject(reading: &cursor) }
+      project = read.data ?? DbtProject(problem: "\(account.url)\(endpoint.path) has no `data`")
+    } catch let error as DbtCloudError {
+      project = projects[id]?.project ?? DbtProject()
+      project.problem = error.description
     }
-    projects[id] = Project(name: name, askAgainAt: name == nil ? clock.now().advanced(bySeconds: 3600) : nil)
-    return name
+    let seconds: Int64 = project.problem == nil ? 86_400 : 3600
+    projects[id] = KnownProject(project: project, askAgainAt: clock.now().advanced(bySeconds: seconds))
+    return project
   }
 
   // MARK: Artifacts
 
-  /// Fetches one artifact of one step into a file: `GET …/runs/{run}/artifacts/{name}?step={step}`.
+  /// Fetches one artifact of one step into a file: `GET …/runs/{run}/artifacts/{name}?step={step}`. A download that was
+  /// cut goes on where it stopped, now or at the next call, if the server tells versions apart by a strong `ETag`; else
+  /// it starts anew. Two versions are never mixed.
   ///
   /// - Parameters:
   ///   - step: ``DbtStep/index``. Always sent: without it dbt Cloud answers with the artifact of the last step.
@@ -146,19 +179,47 @@ public actor DbtCloudClient {
   /// - Throws: ``DbtCloudError``, or `CancellationError`.
   public func artifact(run: Int64, step: Int, name: String, to path: String) async throws -> ArtifactAnswer {
     let endpoint = Endpoint.artifact(account: account.accountID, run: run, step: step, name: name)
-    let answer = try await call(endpoint, file: path)
-    if answer.status == 404 { return .missing }
-    if name.hasSuffix(".json"), let beginning = beginning(ofFile: path), beginning.first(where: { $0 > 0x20 }) != 0x7B {
-      unlink(path)
-      throw error(.notJSON(status: answer.status), endpoint, shown(beginning))
+    var resumption = Resumption(partialFiles[endpoint.text])
+    while true {
+      do {
+        let answer = try await call(endpoint, file: FileTarget(path: path, rest: resumption.rest))
+        keep(nil, of: endpoint)
+        if answer.status == 404 { return .missing }
+        if name.hasSuffix(".json"), let beginning = beginningOfFile(path),
+          beginning.first(where: { $0 > 0x20 }) != 0x7B
+        {
+          removeFile(path)
+          throw error(.notJSON(status: answer.status), endpoint, shown(beginning))
+        }
+        return .fetched(bytes: answer.bytesReceived)
+      } catch let failure as HTTPError {
+        keep(failure.partialFile, of: endpoint)
+        guard resumption.note(failure) else { throw self.failure(failure, endpoint) }
+      } catch let error as DbtCloudError where error.kind == .unexpected(status: 416) && resumption.rest != nil {
+        // What is there now is shorter than what has come: another version.
+        keep(nil, of: endpoint)
+        resumption = Resumption(nil)
+      }
     }
-    return .fetched(bytes: answer.bytesReceived)
+  }
+
+  /// Downloads that were cut and that nobody went on with yet, at most.
+  private static let partialFilesAtMost = 32
+
+  private func keep(_ file: HTTPPartialFile?, of endpoint: Endpoint) {
+    if let old = partialFiles[endpoint.text], old.path != file?.path { removeFile(old.path) }
+    if partialFiles.count >= Self.partialFilesAtMost, let other = partialFiles.first(where: { $0.key != endpoint.text })
+    {
+      removeFile(other.value.path)
+      partialFiles[other.key] = nil
+    }
+    partialFiles[endpoint.text] = file
   }
 
   // MARK: Calls
 
   /// Makes one call, and one more with the token read again after a 401. Returns answers of 200, and 404 for files.
-  private func call(_ endpoint: Endpoint, file: String? = nil) async throws -> HTTPResponse {
+  private func call(_ endpoint: Endpoint, file: FileTarget? = nil) async throws -> HTTPResponse {
     let used = try currentToken(endpoint)
     var answer = try await attempt(endpoint, token: used, file: file)
     if answer.status == 401 {
@@ -172,7 +233,13 @@ public actor DbtCloudClient {
     throw failure(answer, endpoint)
   }
 
-  private func attempt(_ endpoint: Endpoint, token: String, file: String?) async throws -> HTTPResponse {
+  /// Where an artifact goes, and what has come of it before.
+  private struct FileTarget {
+    var path: String
+    var rest: HTTPPartialFile?
+  }
+
+  private func attempt(_ endpoint: Endpoint, token: String, file: FileTarget?) async throws -> HTTPResponse {
     try checkCoolDown(endpoint)
     let wait = budget.take(at: clock.now())
     if wait > 0 {
@@ -189,11 +256,15 @@ public actor DbtCloudClient {
     request.timeout = file == nil ? limits.callTimeout : limits.artifactTimeout
     request.maximumBytes = file == nil ? limits.answerBytes : limits.artifactBytes
     request.caFile = account.caFile
-    if let file { request.destination = .file(path: file) }
+    if let file {
+      request.destination = .file(path: file.path)
+      request.keepsPartialFile = true
+      request.goesOnWith = file.rest
+    }
     let answer: HTTPResponse
     do {
       answer = try await send(request)
-    } catch let failure as HTTPError {
+    } catch let failure as HTTPError where failure.partialFile == nil {
       throw self.failure(failure, endpoint)
     }
     if answer.status == 429 {
@@ -283,14 +354,5 @@ public actor DbtCloudClient {
     guard let first = bytes.first(where: { $0 > 0x20 }) else { return "an empty answer" }
     let text = printable(bytes, hiding: token ?? "")
     return first == UInt8(ascii: "<") ? "\(DbtCloudError.pageMark) \(text)" : text
-  }
-
-  private func beginning(ofFile path: String) -> [UInt8]? {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { return nil }
-    defer { close(descriptor) }
-    var bytes = [UInt8](repeating: 0, count: 1024)
-    let count = read(descriptor, &bytes, bytes.count)
-    return count >= 0 ? Array(bytes[..<count]) : nil
   }
 }

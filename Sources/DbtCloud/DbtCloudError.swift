@@ -101,7 +101,8 @@ public struct DbtCloudError: Error, Hashable, Sendable, CustomStringConvertible 
     case .notJSON:
       "A proxy or login page seems to answer instead of dbt Cloud: check `dbt_cloud[].url` and the proxy. It is tried "
         + "again."
-    case .tooLarge: "The run is recorded without it."
+    case .tooLarge:
+      "The run is recorded without it; `dbt_cloud[].max_artifact_bytes` sets how large an artifact may be."
     case .cannotWrite: "Check the free space and the rights of the working directory. It is tried again."
     case .unexpected: "The run is recorded without it; check `dbt_cloud[].url` and report the answer if this stays."
     }

@@ -20,7 +20,15 @@ struct Endpoint: Hashable, Sendable {
       query: [("include_related", #"["trigger","job","environment","run_steps"]"#)])
   }
 
-  static func runs(account: Int64, filter: DbtRunFilter, after: Int64?, limit: Int) -> Endpoint {
+  /// Which page of a list.
+  enum Page: Hashable {
+    /// By growing id, those above one.
+    case after(Int64?)
+    /// By falling id.
+    case newest(offset: Int)
+  }
+
+  static func runs(account: Int64, filter: DbtRunFilter, page: Page, limit: Int) -> Endpoint {
     var endpoint = Endpoint(path: "/api/v2/accounts/\(account)/runs/")
     if let job = filter.jobID { endpoint.query.append(("job_definition_id", String(job))) }
     if !filter.statusCodes.isEmpty {
@@ -29,10 +37,15 @@ struct Endpoint: Hashable, Sendable {
     if let from = filter.createdFrom, let to = filter.createdTo {
       endpoint.query.append(("created_at__range", #"["\#(from.rfc3339)","\#(to.rfc3339)"]"#))
     }
-    if let after { endpoint.query.append(("id__gt", String(after))) }
-    endpoint.query += [
-      ("order_by", "id"), ("limit", String(limit)), ("include_related", #"["trigger","job"]"#),
-    ]
+    switch page {
+    case .after(let id):
+      if let id { endpoint.query.append(("id__gt", String(id))) }
+      endpoint.query.append(("order_by", "id"))
+    case .newest(let offset):
+      endpoint.query.append(("order_by", "-id"))
+      if offset > 0 { endpoint.query.append(("offset", String(offset))) }
+    }
+    endpoint.query += [("limit", String(limit)), ("include_related", #"["trigger","job"]"#)]
     return endpoint
   }
 

@@ -6,6 +6,9 @@ import JSONText
 /// Only `created_at` and `updated_at` are sure to be there; everything else may be null.
 struct RunAnswer {
   private(set) var id: Int64?
+  private(set) var updatedAt: Instant?
+  /// `has_docs_generated`
+  private(set) var hasDocs: Bool?
   private var statusCode: Int64?
   private var statusText: String?
   private var statusHumanized: String?
@@ -32,6 +35,8 @@ struct RunAnswer {
       case "environment_id": answer.run.environmentID = try value.optionalID()
       case "retrying_run_id": answer.run.retryingRunID = try value.optionalID()
       case "artifacts_saved": answer.run.artifactsSaved = try value.optionalBool()
+      case "has_docs_generated": answer.hasDocs = try value.optionalBool()
+      case "updated_at": answer.updatedAt = try value.optionalInstant()
       case "created_at": answer.run.createdAt = try value.optionalInstant()
       case "started_at": answer.run.startedAt = try value.optionalInstant()
       case "finished_at": answer.run.finishedAt = try value.optionalInstant()

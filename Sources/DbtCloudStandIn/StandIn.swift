@@ -43,6 +43,11 @@ public final class StandIn: Sendable {
   /// Adds a run, or replaces the one of the same account and id.
   public func add(_ run: StandInRun) { state.withLock { $0.runs[run.key] = run } }
 
+  /// Deletes a run.
+  public func remove(account: Int64, run: Int64) {
+    state.withLock { $0.runs[StandInRun.Key(accountID: account, runID: run)] = nil }
+  }
+
   /// Adds a dbt step, with these artifacts, to every run of that outcome; steps come in the order of the calls.
   public func addArtifacts(_ folder: ArtifactFolder, outcome: StandInRun.Outcome) {
     state.withLock { $0.artifacts[outcome, default: []].append(folder) }
@@ -77,14 +82,18 @@ public final class StandIn: Sendable {
   // MARK: Serving
 
   /// Serves on 127.0.0.1 until the server is stopped; `href`s bear its address.
-  /// - Parameter port: 0 for a free one.
-  public func serve(port: UInt16 = 0) throws -> LoopbackServer {
+  /// - Parameters:
+  ///   - port: 0 for a free one.
+  ///   - answer: answers instead of ``answer(_:)``, which it may call.
+  public func serve(
+    port: UInt16 = 0, answering answer: (@Sendable (StandInRequest) -> StandInAnswer)? = nil
+  ) throws -> LoopbackServer {
     let server = try LoopbackServer(port: port) { [self] request in
-      let answer = answer(
-        StandInRequest(
-          method: request.method, path: request.path, query: request.query.map { ($0.name, $0.value) },
-          authorization: request.header("Authorization")))
-      return LoopbackResponse(answer)
+      let asked = StandInRequest(
+        method: request.method, path: request.path, query: request.query.map { ($0.name, $0.value) },
+        authorization: request.header("Authorization"), range: request.header("Range"),
+        ifRange: request.header("If-Range"))
+      return LoopbackResponse(answer?(asked) ?? self.answer(asked))
     }
     setBaseURL("http://127.0.0.1:\(server.port)")
     return server
@@ -158,7 +167,7 @@ public final class StandIn: Sendable {
       return .json(APIText.envelope { writer in writer.array { for name in names { $0.string(name) } } })
     case .artifact(let id, let path):
       guard let run = run(id) else { return .notFound }
-      return artifact(path, steps: timeline(run, state).steps, step: request.parameter("step"))
+      return artifact(path, steps: timeline(run, state).steps, request)
     case .job(let id):
       guard let run = newest(account, state, { $0.jobID == id }) else { return .notFound }
       let document = JobDocument(run: run, steps: timeline(run, state).steps)
@@ -172,16 +181,18 @@ public final class StandIn: Sendable {
     }
   }
 
-  private func artifact(_ path: String, steps: [RunTimeline.Step], step: String?) -> StandInAnswer {
+  private func artifact(
+    _ path: String, steps: [RunTimeline.Step], _ request: StandInRequest
+  ) -> StandInAnswer {
     let index: Int
-    if let step {
+    if let step = request.parameter("step") {
       guard let number = Int(step) else { return .failure(400, "step: a whole number") }
       index = number
     } else {
       index = steps.last?.index ?? 0
     }
     guard let file = steps.first(where: { $0.index == index })?.folder?.file(path) else { return .notFound }
-    return StandInAnswer(status: 200, headers: [("Content-Type", "application/json")], body: .file(file))
+    return .file(file, request)
   }
 
   private func list(_ account: Int64, _ request: StandInRequest, _ state: State) -> StandInAnswer {

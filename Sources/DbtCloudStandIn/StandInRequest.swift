@@ -8,12 +8,21 @@ public struct StandInRequest: Sendable {
   public var query: [(String, String)]
   /// The value of `Authorization`.
   public var authorization: String?
+  /// The value of `Range`.
+  public var range: String?
+  /// The value of `If-Range`.
+  public var ifRange: String?
 
-  public init(method: String = "GET", path: String, query: [(String, String)] = [], authorization: String? = nil) {
+  public init(
+    method: String = "GET", path: String, query: [(String, String)] = [], authorization: String? = nil,
+    range: String? = nil, ifRange: String? = nil
+  ) {
     self.method = method
     self.path = path
     self.query = query
     self.authorization = authorization
+    self.range = range
+    self.ifRange = ifRange
   }
 
   /// The first value of a parameter.

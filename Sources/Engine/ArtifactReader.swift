@@ -13,5 +13,9 @@ actor ArtifactReader {
     try Manifest(path: path, keeping: wanted)
   }
 
+  func catalog(_ path: String, keeping wanted: Set<String>) throws -> Catalog {
+    try Catalog(path: path, keeping: wanted)
+  }
+
   func freshness(_ path: String) throws -> SourceFreshness { try SourceFreshness(path: path) }
 }

@@ -87,6 +87,7 @@ public struct Daemon: Sendable {
         group.addTask { await sweep(capture, stop) }
       }
       for enrichment in workshop.enrichments { group.addTask { await fetch(enrichment, stop) } }
+      for folder in workshop.artifactFolders { group.addTask { await watch(folder, stop) } }
     }
   }
 
@@ -207,10 +208,14 @@ public struct Daemon: Sendable {
           wait = max(outage.retryAfter ?? 0, await enrichment.waitAfterOutage)
         } else {
           if outcome.fetched > 0 || outcome.failed == 0 { outages.succeeded("dbt_cloud", name) }
+          if let poll = await enrichment.waitForListing { wait = min(wait, max(0.2, poll)) }
           if let next = try await workshop.ledger.nextDbtCallDue(of: name) {
             wait = min(wait, max(0.2, Double(next - wallClockMicroseconds()) / 1e6))
           }
+          if outcome.hasMore { wait = 0 }
         }
+        for warning in outcome.warnings { telemetry.emit(DbtCloudWarning(account: name, text: warning)) }
+        if outcome.listed > 0 { telemetry.emit(DbtRunsListed(account: name, runs: outcome.listed)) }
         if outcome.fetched > 0 {
           telemetry.emit(DbtRunsFetched(account: name, outcome: outcome))
           workshop.ringSinks()
@@ -231,6 +236,27 @@ public struct Daemon: Sendable {
         wait = 5
       }
       await alarm.wait(seconds: wait)
+    }
+  }
+
+  private func watch(_ folder: ArtifactFolderWatch, _ stop: StopSign) async {
+    var failures = 0
+    while !stop.isSet {
+      do {
+        let outcome = try await folder.look()
+        failures = 0
+        for problem in outcome.problems { telemetry.emit(DbtArtifactsWarning(folder: folder.name, text: problem)) }
+        if outcome.runs > 0 {
+          telemetry.emit(DbtArtifactsRead(folder: folder.name, runs: outcome.runs))
+          workshop.ringSinks()
+        }
+      } catch is CancellationError {
+        return
+      } catch {
+        failures += 1
+        noteLedger(error)
+      }
+      await stop.wait(seconds: failures == 0 ? ArtifactFolderWatch.interval : 5)
     }
   }
 

@@ -124,6 +124,46 @@ struct DbtRunFailed: TelemetryEvent {
   var fields: [TelemetryField] { [TelemetryField("account", .text(account))] }
 }
 
+struct DbtCloudWarning: TelemetryEvent {
+  let account: String
+  let text: String
+  var level: LogLevel { .warning }
+  var name: String { "dbt_cloud_warning" }
+  var message: String { text }
+  var fields: [TelemetryField] { [TelemetryField("account", .text(account))] }
+}
+
+struct DbtRunsListed: TelemetryEvent {
+  let account: String
+  let runs: Int
+  var level: LogLevel { .info }
+  var name: String { "dbt_runs_listed" }
+  var message: String { "runs of the account that are new" }
+  var fields: [TelemetryField] {
+    [TelemetryField("account", .text(account)), TelemetryField("runs", .integer(Int64(runs)))]
+  }
+}
+
+struct DbtArtifactsRead: TelemetryEvent {
+  let folder: String
+  let runs: Int
+  var level: LogLevel { .info }
+  var name: String { "dbt_artifacts_read" }
+  var message: String { "artifacts of finished invocations of dbt read" }
+  var fields: [TelemetryField] {
+    [TelemetryField("folder", .text(folder)), TelemetryField("runs", .integer(Int64(runs)))]
+  }
+}
+
+struct DbtArtifactsWarning: TelemetryEvent {
+  let folder: String
+  let text: String
+  var level: LogLevel { .warning }
+  var name: String { "dbt_artifacts_warning" }
+  var message: String { text }
+  var fields: [TelemetryField] { [TelemetryField("folder", .text(folder))] }
+}
+
 struct DbtRunsSearched: TelemetryEvent {
   let account: String
   let pages: Int

@@ -25,6 +25,12 @@ actor Enrichment {
     var failure: String?
     /// Why dbt Cloud does not list its runs.
     var refusal: String?
+    /// Runs that were listed because all of the account are wanted, and are new.
+    var listed = 0
+    /// Whether there is more to do at once.
+    var hasMore = false
+    /// What records lack, each with what to do.
+    var warnings: [String] = []
 
     static func += (left: inout Outcome, right: Outcome) {
       left.fetched += right.fetched
@@ -35,46 +41,68 @@ actor Enrichment {
       left.outage = right.outage ?? left.outage
       left.failure = right.failure ?? left.failure
       left.refusal = right.refusal ?? left.refusal
+      left.listed += right.listed
+      left.hasMore = left.hasMore || right.hasMore
+      left.warnings += right.warnings
     }
   }
 
   nonisolated let account: AccountDirectory.Account
-  private let client: DbtCloudClient
+  let client: DbtCloudClient
   private let search: RunSearch
-  private let ledger: Ledger
+  /// Where all runs of the account are wanted.
+  private let listing: RunListing?
+  let ledger: Ledger
   private let reader: ArtifactReader
-  private let folder: WorkFolder
+  private let downloads: Downloads
   private let clock: @Sendable () -> Int64
   private let lanes: Int
+  private let backlogLanes: Int
   private var failures = 0
+  private var warnedOfProjects: Set<Int64> = []
 
   /// How often a file that cannot be read is fetched again before the record is kept without it.
-  private static let tries = 3
+  static let tries = 3
+  /// How often a run that changes while it is read is read in one go.
+  private static let readings = 3
   /// Pages that a round of the daemon searches at most, before it looks up.
   private static let pages = 30
 
-  /// - Parameter lanes: runs that are fetched side by side.
+  /// - Parameter lanes: runs that are fetched side by side; nil for as many as the account's rate is worth.
   init(
     _ configuration: DbtCloudConfiguration, allowsPlainHTTP: Bool, ledger: Ledger, reader: ArtifactReader,
-    folder: WorkFolder,
-    lanes: Int = 4, clock: @escaping @Sendable () -> Int64 = wallClockMicroseconds
+    folder: WorkFolder, lanes: Int? = nil, clock: @escaping @Sendable () -> Int64 = wallClockMicroseconds
   ) throws {
     account = configuration.directoryEntry
+    let lanes = lanes ?? (configuration.requestsPerSecond > 10 ? 8 : 4)
     let pool = HTTPPool(name: "dbt", lanes: lanes, userAgent: "airflow-syncer/\(SyncerVersion.current)")
+    var limits = DbtCloudClient.Limits()
+    limits.artifactBytes = configuration.maximumArtifactBytes
     let client = DbtCloudClient(
-      account: try configuration.account(allowsPlainHTTP: allowsPlainHTTP), send: { try await pool.send($0) })
+      account: try configuration.account(allowsPlainHTTP: allowsPlainHTTP), limits: limits,
+      send: { try await pool.send($0) })
     self.client = client
     search = RunSearch(account: account, ledger: ledger, clock: clock) { filter, after in
       try await client.runs(filter, after: after, limit: SearchPlan.pageSize)
     }
+    listing =
+      configuration.runs == .all
+      ? RunListing(
+        account: account, ledger: ledger, filter: configuration.filter, backfill: configuration.backfill, clock: clock,
+        source: RunListing.Source(
+          after: { try await client.runs(after: $0, limit: RunListing.pageSize) },
+          newest: { try await client.newestRuns(offset: $0, limit: $1) })) : nil
+    // History is fetched with as many lanes as delay what comes meanwhile by a few calls.
+    backlogLanes = max(1, min(lanes, Int(configuration.requestsPerSecond / 4)))
     self.ledger = ledger
     self.reader = reader
-    self.folder = folder
+    downloads = Downloads(account: configuration.name, folder: folder)
     self.lanes = lanes
     self.clock = clock
   }
 
-  /// Fetches what is due, then looks for the runs of lost tries, and fetches what is due by then after each page.
+  /// Fetches what is due, then looks for the runs of lost tries, and fetches what is due by then after each page. Where all
+  /// runs are wanted, lists them, and fetches those of history when nothing else is due.
   /// - Parameter everything: also what would be due later, and all that is to be looked for.
   func round(everything: Bool = false) async throws -> Outcome {
     var outcome = try await fetchDue(now: everything ? .max : clock(), hasAnswered: false)
@@ -91,6 +119,10 @@ actor Enrichment {
       outcome += fetched
       if step == .idle, fetched.fetched == 0 { break }
     }
+    do { try await takeAll(everything: everything, into: &outcome) } catch let error as DbtCloudError {
+      outcome.failed += 1
+      outcome.outage = error
+    }
     failures = outcome.outage == nil ? 0 : failures + 1
     try await noteAccount(outcome)
     return outcome
@@ -101,13 +133,51 @@ actor Enrichment {
     var last: Int64 = 0
     while outcome.outage == nil {
       try Task.checkCancellation()
-      let due = try await ledger.dueDbtRuns(of: account.name, now: now, after: last, limit: 64)
+      let due = try await ledger.dueDbtRuns(of: account.name, now: now, after: last, backlog: false, limit: 64)
       guard let highest = due.last?.id else { break }
       last = highest
-      outcome += try await fetch(due, hasAnswered: hasAnswered || outcome.fetched > 0)
+      outcome += try await fetch(due, lanes: lanes, hasAnswered: hasAnswered || outcome.fetched > 0)
     }
     return outcome
   }
+
+  /// Lists all runs of the account, and fetches those of history.
+  private func takeAll(everything: Bool, into outcome: inout Outcome) async throws {
+    guard outcome.outage == nil else { return }
+    if let listing {
+      var step = try await listing.listNew(isWanted: everything)
+      outcome.listed += step.new
+      if step.new > 0 { outcome += try await fetchDue(now: everything ? .max : clock(), hasAnswered: true) }
+      repeat {
+        try Task.checkCancellation()
+        guard outcome.outage == nil else { return }
+        step = try await listing.listHistory()
+        outcome.listed += step.new
+      } while everything && step.hasMore
+      outcome.hasMore = step.hasMore
+    }
+    var last: Int64 = 0
+    var count = 0
+    while outcome.outage == nil {
+      try Task.checkCancellation()
+      let due = try await ledger.dueDbtRuns(
+        of: account.name, now: everything ? .max : clock(), after: last, backlog: true, limit: backlogLanes * 4)
+      guard let highest = due.last?.id else { break }
+      last = highest
+      outcome += try await fetch(due, lanes: backlogLanes, hasAnswered: outcome.fetched > 0)
+      count += due.count
+      guard !everything else { continue }
+      // What is due beside history comes first, and new runs are looked for in time.
+      outcome += try await fetchDue(now: clock(), hasAnswered: outcome.fetched > 0)
+      if await waitForListing == 0 || count >= 64 {
+        outcome.hasMore = true
+        break
+      }
+    }
+  }
+
+  /// Seconds until new runs of the account are asked for; nil where only linked runs are wanted.
+  var waitForListing: Double? { get async { await listing?.waitForPoll } }
 
   /// Seconds to wait before the next round after one that ended in an outage.
   var waitAfterOutage: Double { min(300, 2 * Double(1 << min(failures, 8))) }
@@ -119,7 +189,7 @@ actor Enrichment {
   }
 
   /// - Parameter hasAnswered: whether the account has answered in this round already.
-  private func fetch(_ due: [DueDbtRun], hasAnswered: Bool) async throws -> Outcome {
+  func fetch(_ due: [DueDbtRun], lanes: Int, hasAnswered: Bool) async throws -> Outcome {
     let (result, doubts) = try await withThrowingTaskGroup(of: Attempt.self) { group in
       var outcome = Outcome()
       var doubts: [(due: DueDbtRun, error: DbtCloudError)] = []
@@ -159,7 +229,7 @@ actor Enrichment {
   private func fetch(_ due: DueDbtRun) async throws -> Attempt {
     var attempt = Attempt()
     do {
-      switch try await fetchWhole(due) {
+      switch try await fetchWhole(due, &attempt.outcome) {
       case .complete: attempt.outcome.completed = 1
       case .underWay: break
       case .undecided: attempt.outcome.undecided = 1
@@ -168,11 +238,17 @@ actor Enrichment {
     } catch let error as DbtCloudError {
       try await note(error, of: due, in: &attempt)
     } catch let error as ArtifactError {
-      attempt.outcome.failed = 1
-      attempt.outcome.failure = error.description
-      try await ledger.noteFailure(due.id, reason: error.description, nextFetchAt: retryTime(due))
+      try await note(failure: error.description, of: due, in: &attempt)
+    } catch let error as RunKeepsChanging {
+      try await note(failure: error.description, of: due, in: &attempt)
     }
     return attempt
+  }
+
+  private func note(failure: String, of due: DueDbtRun, in attempt: inout Attempt) async throws {
+    attempt.outcome.failed = 1
+    attempt.outcome.failure = failure
+    try await ledger.noteFailure(due.id, reason: failure, nextFetchAt: retryTime(due))
   }
 
   private func note(_ error: DbtCloudError, of due: DueDbtRun, in attempt: inout Attempt) async throws {
@@ -208,24 +284,69 @@ actor Enrichment {
     case undecided
   }
 
-  private func fetchWhole(_ due: DueDbtRun) async throws -> Fetched {
-    var run = try await client.run(due.runID)
-    run.key = due.key
-    run.account = account.name
-    run.accountID = account.accountID
-    run.host = account.host
-    run.isComplete = false
-    let isLinked = try await ledger.keepHead(run, id: due.id, nextFetchAt: nextLook(at: run))
+  private func fetchWhole(_ due: DueDbtRun, _ outcome: inout Outcome) async throws -> Fetched {
+    var head = try await head(of: due)
+    var run = head.run
+    if let project = run.projectID { run.projectName = try await self.project(project, &outcome) }
+    let isWanted = try await ledger.keepHead(run, id: due.id, nextFetchAt: nextLook(at: run))
     guard run.isOverInDbtCloud else { return .underWay }
-    guard isLinked else { return .undecided }
-    var earlier: Set<String> = []
-    for index in run.steps.indices {
-      try await fill(&run.steps[index], of: due, earlier: earlier)
-      if let id = run.steps[index].invocationID { earlier.insert(id) }
+    guard isWanted else { return .undecided }
+    // What goes on after the run has ended, such as a late upload, would give artifacts that do not belong together.
+    for _ in 0..<Self.readings where head.run.isOverInDbtCloud {
+      let read = try await readArtifacts(of: head, due, &outcome)
+      let after = read.hasAsked ? try await self.head(of: due) : head
+      if after == head || due.failures >= Self.tries {
+        let name = run.projectName
+        run = after.run
+        run.projectName = name
+        run.steps = read.steps
+        run.isComplete = true
+        try await ledger.keepComplete(run, id: due.id)
+        downloads.end(due.runID, isWhole: true)
+        return .complete
+      }
+      head = after
     }
-    run.isComplete = true
-    try await ledger.keepComplete(run, id: due.id)
-    return .complete
+    throw RunKeepsChanging(runID: due.runID)
+  }
+
+  private func head(of due: DueDbtRun) async throws -> DbtRunHead {
+    var head = try await client.head(of: due.runID)
+    head.run.key = due.key
+    head.run.account = account.name
+    head.run.accountID = account.accountID
+    head.run.host = account.host
+    head.run.isComplete = false
+    return head
+  }
+
+  private func readArtifacts(
+    of head: DbtRunHead, _ due: DueDbtRun, _ outcome: inout Outcome
+  ) async throws -> RunReading.Outcome {
+    let reading = RunReading(
+      client: client, reader: reader, downloads: downloads, runID: due.runID, mayGiveUp: due.failures >= Self.tries)
+    downloads.begin(due.runID, head)
+    do {
+      let read = try await reading.read(head)
+      outcome.warnings += read.warnings
+      return read
+    } catch {
+      downloads.end(due.runID, isWhole: false)
+      throw error
+    }
+  }
+
+  /// The name of a project. How its warehouse is reached is kept once a day.
+  private func project(_ id: Int64, _ outcome: inout Outcome) async throws -> String? {
+    let project = try await client.project(id)
+    if let problem = project.problem {
+      if warnedOfProjects.insert(id).inserted { outcome.warnings.append(problem) }
+    } else if try await ledger.wantsConnection(
+      ofProject: id, of: account.name, askedBefore: clock() - 86_400_000_000)
+    {
+      try await ledger.keep(project.connection, ofProject: id, of: account.name)
+    }
+    return project.name
   }
 
   /// A run under way is asked for often at first, seldom when it takes long.
@@ -235,119 +356,20 @@ actor Enrichment {
     return now + Int64(min(30, max(5, age / 20)) * 1e6)
   }
 
-  private func fill(_ step: inout DbtStep, of due: DueDbtRun, earlier: Set<String>) async throws {
-    let plan = StepPlan(step: step, runIsOver: true)
-    plan.begin(&step)
-    switch plan.first {
-    case .runResults: try await fillResults(&step, of: due, earlier: earlier)
-    case .sources: try await fillFreshness(&step, of: due, earlier: earlier)
-    default: break
-    }
-  }
-
-  private func fillResults(_ step: inout DbtStep, of due: DueDbtRun, earlier: Set<String>) async throws {
-    let path: Download
-    switch try await download(.runResults, step, of: due) {
-    case .fetched(let download): path = download
-    case .missing:
-      step.runResults = .missing
-      step.manifest = .missing
-      return
-    case .invalid:
-      step.runResults = .invalid
-      step.manifest = .notApplicable
-      return
-    }
-    defer { path.remove() }
-    let results: RunResults
-    do { results = try await reader.runResults(path.text) } catch let error as ArtifactError {
-      try giveUp(on: error, after: due)
-      step.runResults = .invalid
-      step.manifest = .notApplicable
-      return
-    }
-    guard results.needManifest, !(results.metadata.invocationID.map(earlier.contains) ?? false) else {
-      _ = step.fill(results, manifest: nil, earlier: earlier)
-      return
-    }
-    let manifestPath: Download
-    switch try await download(.manifest, step, of: due) {
-    case .fetched(let download): manifestPath = download
-    case .missing:
-      _ = step.fill(results, manifest: nil, earlier: earlier)
-      step.manifest = .missing
-      return
-    case .invalid:
-      _ = step.fill(results, manifest: nil, earlier: earlier)
-      step.manifest = .invalid
-      return
-    }
-    defer { manifestPath.remove() }
-    do {
-      let manifest = try await reader.manifest(manifestPath.text, keeping: results.uniqueIDs)
-      _ = step.fill(results, manifest: manifest, earlier: earlier)
-    } catch let error as ArtifactError {
-      try giveUp(on: error, after: due)
-      _ = step.fill(results, manifest: nil, earlier: earlier)
-      step.manifest = .invalid
-    }
-  }
-
-  private func fillFreshness(_ step: inout DbtStep, of due: DueDbtRun, earlier: Set<String>) async throws {
-    let path: Download
-    switch try await download(.sources, step, of: due) {
-    case .fetched(let download): path = download
-    case .missing:
-      step.sources = .missing
-      return
-    case .invalid:
-      step.sources = .invalid
-      return
-    }
-    defer { path.remove() }
-    do { _ = step.fill(try await reader.freshness(path.text), earlier: earlier) } catch let error as ArtifactError {
-      try giveUp(on: error, after: due)
-      step.sources = .invalid
-    }
-  }
-
-  /// A file that cannot be read may have been cut on its way, so it is fetched again a few times before the record is
-  /// kept without it.
-  private func giveUp(on error: ArtifactError, after due: DueDbtRun) throws {
-    if error.isRetryable, due.failures < Self.tries { throw error }
-  }
-
-  private struct Download {
-    let text: String
-    func remove() { unlinkFile(text) }
-  }
-
-  private enum Downloaded {
-    case fetched(Download)
-    case missing
-    /// Something else than JSON, again and again.
-    case invalid
-  }
-
-  private func download(_ artifact: ArtifactName, _ step: DbtStep, of due: DueDbtRun) async throws -> Downloaded {
-    let path = "\(folder.path)/\(account.name)-\(due.runID)-\(step.index)-\(artifact.rawValue)"
-    do {
-      switch try await client.artifact(run: due.runID, step: step.index, name: artifact.rawValue, to: path) {
-      case .fetched: return .fetched(Download(text: path))
-      case .missing: return .missing
-      }
-    } catch let error as DbtCloudError {
-      // The page of a proxy says nothing about the artifact: that is waited for.
-      guard case .notJSON = error.kind, !error.isWebPage, due.failures >= Self.tries else { throw error }
-      return .invalid
-    }
-  }
-
   // MARK: The account
 
   private func noteAccount(_ outcome: Outcome) async throws {
     try await ledger.note(
       account: account, lastCallAt: await client.lastCallAt, callsPerMinute: await client.callsInLastMinute,
       coolingDownUntil: await client.coolingDownUntil, error: outcome.outage?.description)
+  }
+}
+
+/// dbt Cloud says something else of a run each time that it is read.
+private struct RunKeepsChanging: Error, CustomStringConvertible {
+  let runID: Int64
+
+  var description: String {
+    "dbt run \(runID) changed while its artifacts were read, again and again. It is read again later."
   }
 }

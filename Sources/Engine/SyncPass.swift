@@ -61,6 +61,8 @@ public struct SyncPass: Sendable {
 
   public init(_ configuration: Configuration) throws { workshop = try Workshop(configuration) }
 
+  init(workshop: Workshop) { self.workshop = workshop }
+
   /// - Throws: `LedgerError` when the ledger cannot be used; the failures of partners are part of the outcome.
   public func run(_ request: Request) async throws -> Outcome {
     try await workshop.open(mode: "sync")
@@ -83,6 +85,11 @@ public struct SyncPass: Sendable {
       }
       for enrichment in workshop.enrichments {
         outcome.dbtRunsUnderWay += try await workshop.ledger.dbtRunsUnderWay(of: enrichment.account.name)
+      }
+      for folder in workshop.artifactFolders {
+        let read = try await folder.take()
+        outcome.dbtRunsFetched += read.runs
+        outcome.failures += read.problems
       }
       for sink in workshop.sinks { try await deliver(sink, request, into: &outcome) }
     } catch {
@@ -164,7 +171,7 @@ public struct SyncPass: Sendable {
 
   // MARK: Delivering
 
-  private func deliver(_ sink: any Sink, _ request: Request, into outcome: inout Outcome) async throws {
+  func deliver(_ sink: any Sink, _ request: Request, into outcome: inout Outcome) async throws {
     var failures = 0
     // Counted once: where much waits, counting takes longer than a round.
     var pending = try await workshop.ledger.pendingCount(ofSink: sink.name)

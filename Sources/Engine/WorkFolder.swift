@@ -52,5 +52,55 @@ final class WorkFolder: Sendable {
   }
 }
 
+/// Copies a file; returns what it was, or nil when it cannot be read or changed meanwhile.
+func copyFile(_ source: String, to path: String) -> FileStamp? {
+  let input = open(source, O_RDONLY | O_CLOEXEC)
+  guard input >= 0 else { return nil }
+  defer { close(input) }
+  let output = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
+  guard output >= 0 else { return nil }
+  defer { close(output) }
+  guard let before = FileStamp(input) else { return nil }
+  var left = before.bytes
+  while left > 0 {
+    let count = sendfile(output, input, nil, Int(min(left, 1 << 30)))
+    if count < 0, errno == EINTR { continue }
+    guard count > 0 else { return nil }
+    left -= Int64(count)
+  }
+  return FileStamp(input) == before && FileStamp(path: source) == before ? before : nil
+}
+
+/// What tells one state of a file from another.
+struct FileStamp: Hashable {
+  let device: UInt64
+  let inode: UInt64
+  let bytes: Int64
+  private let seconds: Int
+  private let nanoseconds: Int
+
+  /// nil when there is no such file, or it is no plain file.
+  init?(path: String) {
+    var status = stat()
+    guard stat(path, &status) == 0 else { return nil }
+    self.init(status)
+  }
+
+  fileprivate init?(_ descriptor: Int32) {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { return nil }
+    self.init(status)
+  }
+
+  private init?(_ status: stat) {
+    guard status.st_mode & S_IFMT == S_IFREG else { return nil }
+    device = UInt64(status.st_dev)
+    inode = UInt64(status.st_ino)
+    bytes = Int64(status.st_size)
+    seconds = status.st_mtim.tv_sec
+    nanoseconds = status.st_mtim.tv_nsec
+  }
+}
+
 /// Removes a file; that it is gone already does not matter.
 func unlinkFile(_ path: String) { unlink(path) }

@@ -9,6 +9,8 @@ struct Workshop: Sendable {
   let ledger: Ledger
   let captures: [Capture]
   let enrichments: [Enrichment]
+  let artifactFolders: [ArtifactFolderWatch]
+  let coreRuns: CoreRunReader
   let sinks: [any Sink]
   private let accountAlarms: [String: Alarm]
   private let sinkAlarms: [String: Alarm]
@@ -25,6 +27,9 @@ struct Workshop: Sendable {
     enrichments = try configuration.dbtCloud.map {
       try Enrichment($0, allowsPlainHTTP: configuration.allowPlainHTTP, ledger: ledger, reader: reader, folder: folder)
     }
+    let coreRuns = CoreRunReader(reader: reader, folder: folder)
+    self.coreRuns = coreRuns
+    artifactFolders = configuration.dbtArtifacts.map { ArtifactFolderWatch($0, ledger: ledger, reader: coreRuns) }
     sinks = configuration.makeSinks(ledger: ledger)
     accountAlarms = Dictionary(uniqueKeysWithValues: configuration.dbtCloud.map { ($0.name, Alarm()) })
     sinkAlarms = Dictionary(uniqueKeysWithValues: configuration.sinks.map { ($0.name, Alarm()) })

@@ -12,7 +12,8 @@ struct CurlOptions {
     set(CURLOPT_NOSIGNAL, 1)
     set(CURLOPT_PROTOCOLS_STR, "http,https")
     set(CURLOPT_FOLLOWLOCATION, 0)
-    set(CURLOPT_ACCEPT_ENCODING, "")
+    // Parts of a compressed body are no parts of the file.
+    set(CURLOPT_ACCEPT_ENCODING, request.acceptsCompression && request.goesOnWith == nil ? "" : "identity")
     set(CURLOPT_SSL_VERIFYPEER, 1)
     set(CURLOPT_SSL_VERIFYHOST, 2)
     set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)

@@ -34,11 +34,14 @@ public struct HTTPError: Error, Hashable, Sendable, CustomStringConvertible {
   public let message: String
   /// The request's URL without user name, password, query and fragment; empty when there is none.
   public let url: String
+  /// What has come of the file, where the request wanted it kept and the server's version of it can be told from others.
+  public let partialFile: HTTPPartialFile?
 
-  public init(_ kind: Kind, _ message: String, url: String = "") {
+  public init(_ kind: Kind, _ message: String, url: String = "", partialFile: HTTPPartialFile? = nil) {
     self.kind = kind
     self.message = message
     self.url = url
+    self.partialFile = partialFile
   }
 
   /// The same request may succeed later although nobody changes it, and repeating it does no harm: every request of

@@ -72,7 +72,7 @@ public actor HTTPLane {
     defer { withExtendedLifetime(transfer) {} }
     curl_easy_reset(easy)
     var headers = curl_slist_append(nil, "Expect:")
-    for line in headerLines(of: request) { headers = curl_slist_append(headers, line) }
+    for line in headerLines(of: request) + rangeLines(of: transfer) { headers = curl_slist_append(headers, line) }
     defer { curl_slist_free_all(headers) }
     var options = CurlOptions(easy: easy)
     options.set(request, url, timeout: max(0.001, deadline - monotonicSeconds()))
@@ -89,7 +89,8 @@ public actor HTTPLane {
     let outcome = try wait(for: multi, url, cancellation)
     if let fault = transfer.fault { throw fault }
     guard outcome == CURLE_OK || transfer.response.isBodyCut else {
-      throw CurlOutcome.error(outcome, detail: String(cString: handles.errorBuffer), url: url)
+      throw transfer.keepingFile(
+        CurlOutcome.error(outcome, detail: String(cString: handles.errorBuffer), url: url))
     }
     try transfer.finish()
     var location: UnsafePointer<CChar>?
@@ -125,6 +126,12 @@ public actor HTTPLane {
     // Else libcurl says that a body is a form.
     if !has("content-type") { lines.append("Content-Type:") }
     return lines
+  }
+
+  /// Asks for the rest of a file, provided that it is still the same version.
+  private func rangeLines(of transfer: Transfer) -> [String] {
+    guard let rest = transfer.rest, rest.bytes > 0 else { return [] }
+    return ["Range: bytes=\(rest.bytes)-", "If-Range: \(rest.validator)"]
   }
 
   /// OpenSSL writes to sockets without MSG_NOSIGNAL: a peer that is gone would end the process. The signal goes to the

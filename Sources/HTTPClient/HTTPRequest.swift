@@ -19,6 +19,14 @@ public struct HTTPRequest: Sendable {
   public var maximumBytes: Int
   /// Where the body of a successful answer goes.
   public var destination: HTTPDestination
+  /// Whether the server may compress the body on its way.
+  public var acceptsCompression = true
+  /// Whether what has come of a file when the connection breaks is kept, to be gone on with: see
+  /// ``HTTPError/partialFile``.
+  public var keepsPartialFile = false
+  /// The file that this request goes on with. Only the rest is asked for, and only if the server still has the same
+  /// version; else the whole file comes anew.
+  public var goesOnWith: HTTPPartialFile?
   /// A PEM file of certification authorities to be trusted beside those of the system; nil: only those.
   public var caFile: String?
 

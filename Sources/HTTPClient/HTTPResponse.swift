@@ -1,6 +1,6 @@
 /// The answer to a request, whatever its status.
 public struct HTTPResponse: Sendable {
-  /// The status code: 200, 404 and so on.
+  /// The status code: 200, 404 and so on. Also 200 when the rest of a file came (206) and the file is whole now.
   public var status: Int
   /// In the order they came.
   public var headers: [(name: String, value: String)]

@@ -8,7 +8,8 @@ struct PartialFile: ~Copyable {
   private let path: String
   private let temporary: String
   private let descriptor: Int32
-  private var isInPlace = false
+  /// Whether the file stays where it is: in place, or to be gone on with.
+  private var stays = false
 
   /// Makes the file, so that a folder that cannot be written to shows before anything is sent.
   init(path: String) throws(WriteFault) {
@@ -19,8 +20,24 @@ struct PartialFile: ~Copyable {
     guard descriptor >= 0 else { throw WriteFault("\(temporary) cannot be made", errno) }
   }
 
+  /// Goes on with a file that was cut; nil when it is not there, or shorter than it was.
+  init?(goingOnWith rest: HTTPPartialFile, path: String) {
+    self.path = path
+    temporary = rest.path
+    let opened = open(temporary, O_WRONLY | O_CLOEXEC | O_NOFOLLOW)
+    var status = stat()
+    guard opened >= 0 else { return nil }
+    guard fstat(opened, &status) == 0, status.st_size >= rest.bytes, ftruncate(opened, rest.bytes) == 0,
+      lseek(opened, rest.bytes, SEEK_SET) == rest.bytes
+    else {
+      close(opened)
+      return nil
+    }
+    descriptor = opened
+  }
+
   deinit {
-    if !isInPlace { unlink(temporary) }
+    if !stays { unlink(temporary) }
     close(descriptor)
   }
 
@@ -37,7 +54,20 @@ struct PartialFile: ~Copyable {
   /// Puts the file under its own path.
   mutating func putInPlace() throws(WriteFault) {
     guard rename(temporary, path) == 0 else { throw WriteFault("\(temporary) cannot be renamed to \(path)", errno) }
-    isInPlace = true
+    stays = true
+  }
+
+  /// Throws away what was written.
+  func startAnew() throws(WriteFault) {
+    guard ftruncate(descriptor, 0) == 0, lseek(descriptor, 0, SEEK_SET) == 0 else {
+      throw WriteFault("\(temporary) cannot be emptied", errno)
+    }
+  }
+
+  /// Leaves the file for later; returns where it is.
+  mutating func keep() -> String {
+    stays = true
+    return temporary
   }
 }
 

@@ -12,6 +12,9 @@ final class Transfer {
   private(set) var fault: HTTPError?
   private let maximumBytes: Int
   private let isDiscarded: Bool
+  private let keepsPartialFile: Bool
+  /// What the request goes on with; nil when it asks for the whole.
+  private(set) var rest: HTTPPartialFile?
   private let url: HTTPURL
   private var file: PartialFile?
   private var headerBytes = 0
@@ -21,9 +24,15 @@ final class Transfer {
     maximumBytes = request.maximumBytes
     isDiscarded = request.destination == .discarded
     self.url = url
+    keepsPartialFile = request.keepsPartialFile
     guard case .file(let path) = request.destination else { return }
     do {
-      file = try PartialFile(path: path)
+      if let rest = request.goesOnWith, let file = PartialFile(goingOnWith: rest, path: path) {
+        self.file = consume file
+        self.rest = rest
+      } else {
+        file = try PartialFile(path: path)
+      }
     } catch {
       throw Self.error(error, url)
     }
@@ -33,12 +42,76 @@ final class Transfer {
 
   /// Ends the transfer well: a successful answer's file appears under its path.
   func finish() throws(HTTPError) {
-    guard isSuccess else { return }
+    guard isSuccess else {
+      // The server may have the file later. Where it says that there is none, or no such part, nothing is gone on with.
+      if rest != nil, ![404, 410, 412, 416].contains(response.status) { _ = file?.keep() }
+      return
+    }
+    guard file != nil else { return }
+    guard hasBodyBegun || beginBody() else { throw fault ?? HTTPError(.other, "no body", url: url.printable) }
+    if let whole = range?.whole, whole != response.bytesReceived {
+      throw HTTPError(
+        .truncated, "the server sent \(response.bytesReceived) bytes of \(whole)", url: url.printable)
+    }
+    if response.status == 206 { response.status = 200 }
     do {
       try file?.putInPlace()
     } catch {
       throw Self.error(error, url)
     }
+  }
+
+  /// The error of a transfer that broke, with what can be gone on with.
+  func keepingFile(_ error: HTTPError) -> HTTPError {
+    guard keepsPartialFile, error.isSafeToRetry, error.kind != .write else { return error }
+    guard hasBodyBegun, isSuccess else {
+      // Nothing new has come: what there was is as good as before.
+      guard let rest else { return error }
+      _ = file?.keep()
+      return HTTPError(error.kind, error.message, url: error.url, partialFile: rest)
+    }
+    // Only a strong validator tells one version from another (RFC 9110, section 13.1.5).
+    guard let validator = response.header("ETag"), validator.hasPrefix("\""), validator.utf8.count <= 1024,
+      validator.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }), let path = file?.keep()
+    else { return error }
+    // Of a compressed body the file has something else than what the server counts.
+    let bytes = isEncoded ? 0 : response.bytesReceived
+    return HTTPError(
+      error.kind, error.message, url: error.url,
+      partialFile: HTTPPartialFile(path: path, bytes: bytes, validator: validator))
+  }
+
+  private var isEncoded: Bool { response.header("Content-Encoding").map { $0.lowercased() != "identity" } ?? false }
+
+  /// The part of the file that the server sends; nil for the whole.
+  private var range: ContentRange? {
+    response.status == 206 ? response.header("Content-Range").flatMap { ContentRange($0) } : nil
+  }
+
+  /// Before the first byte of a file: whether it is the part that was asked for, and not too large.
+  private func beginBody() -> Bool {
+    if response.status == 206 {
+      let validator = response.header("ETag")
+      guard let rest, range?.first == rest.bytes, !isEncoded, validator == nil || validator == rest.validator else {
+        fault = HTTPError(
+          .protocolError, "the server sent another part of the file than that asked for", url: url.printable)
+        return false
+      }
+      response.bytesReceived = rest.bytes
+    } else if rest != nil {
+      do { try file?.startAnew() } catch {
+        fault = Self.error(error, url)
+        return false
+      }
+    }
+    let length = isEncoded ? nil : response.header("Content-Length").flatMap { Int($0) }
+    if let length, length > maximumBytes - response.bytesReceived { return refuse(limit: maximumBytes) }
+    return true
+  }
+
+  private func refuse(limit: Int) -> Bool {
+    fault = HTTPError(.tooLarge, "the answer's body has more than the \(limit) bytes allowed", url: url.printable)
+    return false
   }
 
   /// Whether the transfer is to go on.
@@ -64,14 +137,16 @@ final class Transfer {
   }
 
   fileprivate func take(body bytes: UnsafeRawBufferPointer) -> Bool {
-    hasBodyBegun = true
+    if !hasBodyBegun {
+      hasBodyBegun = true
+      if isSuccess, file != nil, !beginBody() { return false }
+    }
     let limit = isSuccess ? maximumBytes : min(maximumBytes, Self.maximumOtherBytes)
     guard bytes.count <= limit - response.bytesReceived else {
       if isSuccess, isDiscarded {
         response.isBodyCut = true
       } else if isSuccess {
-        fault = HTTPError(
-          .tooLarge, "the answer's body has more than the \(limit) bytes allowed", url: url.printable)
+        return refuse(limit: limit)
       } else {
         // The status says enough, with the start of what the server has to say about it.
         response.body += bytes.prefix(limit - response.bytesReceived)

@@ -33,6 +33,7 @@ import Telemetry
     switch command.name {
     case "run": return try await RunCommand.perform(command)
     case "sync": return try await SyncCommand.perform(command)
+    case "ingest": return try await IngestCommand.perform(command)
     case "status": return try await StatusCommand.perform(command)
     case "runs list": return try await RunsListCommand.perform(command)
     case "runs show": return try await RunsShowCommand.perform(command)

@@ -21,7 +21,7 @@ import Testing
   @Test func aListSaysWhatItWants() {
     let filter = DbtRunFilter(
       jobID: 9, statusCodes: [10, 20], createdFrom: Instant(microseconds: 0), createdTo: Instant(microseconds: 1))
-    let query = Endpoint.runs(account: 1, filter: filter, after: 7, limit: 50).query
+    let query = Endpoint.runs(account: 1, filter: filter, page: .after(7), limit: 50).query
     #expect(
       query.map(\.name) == [
         "job_definition_id", "status__in", "created_at__range", "id__gt", "order_by", "limit", "include_related",
@@ -31,5 +31,11 @@ import Testing
         "9", "[10, 20]", #"["1970-01-01T00:00:00.000000Z","1970-01-01T00:00:00.000001Z"]"#, "7", "id", "50",
         #"["trigger","job"]"#,
       ])
+  }
+
+  @Test func aListFromTheNewestOnCountsFromThere() {
+    let query = Endpoint.runs(account: 1, filter: DbtRunFilter(), page: .newest(offset: 99), limit: 100).query
+    #expect(query.map(\.name) == ["order_by", "offset", "limit", "include_related"])
+    #expect(query.map(\.value) == ["-id", "99", "100", #"["trigger","job"]"#])
   }
 }

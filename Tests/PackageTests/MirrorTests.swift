@@ -22,7 +22,8 @@ struct MirrorTests {
     ],
     "Configuration": [
       "AirflowConfiguration": "ConfigurationTests", "ConfigurationDecoder": "ConfigurationTests",
-      "DbtCloudConfiguration": "ConfigurationTests", "Key": "ConfigurationKeysTests",
+      "DbtArtifactsConfiguration": "ConfigurationTests", "DbtCloudConfiguration": "ConfigurationTests",
+      "Key": "ConfigurationKeysTests",
       "RecordConfiguration": "ConfigurationTests", "SecretError": "SecretTests", "SectionReader": "ConfigurationTests",
       "SinkConfiguration": "ConfigurationTests", "ValueType": "ConfigurationErrorsTests",
     ],
@@ -32,7 +33,7 @@ struct MirrorTests {
     ],
     "DbtCloud": [
       "ArtifactAnswer": "DbtCloudClientTests", "DbtCloudClock": "CallBudgetTests",
-      "DbtRunFilter": "DbtCloudClientTests",
+      "DbtRunFilter": "DbtCloudClientTests", "DbtRunHead": "Engine/RunReadingTests",
     ],
     "DbtCloudStandIn": [
       "APIText": "StandInTests", "ArtifactFolder": "StandInTests", "JobDocument": "StandInTests",
@@ -52,7 +53,7 @@ struct MirrorTests {
     ],
     "ExecutionModel": [
       "DagRunSnapshot": "values without behaviour", "DbtNode": "values without behaviour", "DbtOutcome": "DbtOutcomeChecksTests",
-      "DagRunSnapshot": "values without behaviour", "DbtNodeExecution": "values without behaviour",
+      "DbtNodeExecution": "values without behaviour",
       "ExecutionEvent": "values without behaviour",
       "RawJSON": "a value without behaviour", "RunLink": "Records/ExecutionRecordTests",
     ],

@@ -1,0 +1,36 @@
+import Glibc
+import HTTPClient
+
+/// Whether a download that was cut is gone on with at once. Pure.
+struct Resumption {
+  /// What has come so far.
+  private(set) var rest: HTTPPartialFile?
+  private var cuts = 0
+
+  /// A download that is cut more often waits for the next call: the network is not what it should be.
+  static let cutsAtMost = 8
+
+  init(_ rest: HTTPPartialFile?) { self.rest = rest }
+
+  /// Notes a cut; returns whether to go on now: only while something of the file comes each time.
+  mutating func note(_ failure: HTTPError) -> Bool {
+    cuts += 1
+    guard let file = failure.partialFile, cuts <= Self.cutsAtMost else { return false }
+    // A compressed body cannot be gone on with: the file is asked for once more, without compression.
+    let isProgress = rest.map { file.bytes > $0.bytes || file.validator != $0.validator } ?? true
+    rest = file
+    return isProgress
+  }
+}
+
+/// The first kilobyte of a file; nil when it cannot be read.
+func beginningOfFile(_ path: String) -> [UInt8]? {
+  let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+  guard descriptor >= 0 else { return nil }
+  defer { close(descriptor) }
+  var bytes = [UInt8](repeating: 0, count: 1024)
+  let count = read(descriptor, &bytes, bytes.count)
+  return count >= 0 ? Array(bytes[..<count]) : nil
+}
+
+func removeFile(_ path: String) { unlink(path) }

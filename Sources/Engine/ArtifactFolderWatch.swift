@@ -1,0 +1,90 @@
+import Configuration
+import ExecutionModel
+import Ledger
+
+/// Watches a folder that some dbt writes its artifacts to, and records each finished invocation once.
+actor ArtifactFolderWatch {
+  /// What a look did.
+  struct Outcome: Hashable, Sendable {
+    /// Runs that are new.
+    var runs = 0
+    var problems: [String] = []
+  }
+
+  /// `dbt_artifacts[].name`
+  nonisolated let name: String
+  private let files: ArtifactFiles
+  private let ledger: Ledger
+  private let reader: CoreRunReader
+  private var patience = FolderPatience()
+
+  /// Seconds between two looks.
+  static let interval = 2.0
+
+  init(_ configuration: DbtArtifactsConfiguration, ledger: Ledger, reader: CoreRunReader) {
+    name = configuration.name
+    files = ArtifactFiles(folder: configuration.path)
+    self.ledger = ledger
+    self.reader = reader
+  }
+
+  /// Looks whether the files have changed, and reads them when dbt seems to be done with them.
+  /// - Throws: `LedgerError`, `CancellationError`
+  func look() async throws -> Outcome {
+    switch patience.look(files.stamps) {
+    case .wait: return Outcome()
+    case .read(let isFinal): return try await read(isFinal: isFinal)
+    }
+  }
+
+  /// Reads what is there, whether or not it is finished.
+  func take() async throws -> Outcome { try await read(isFinal: true) }
+
+  private func read(isFinal: Bool) async throws -> Outcome {
+    let found = try await reader.read(files, name: name, isFinal: isFinal)
+    var outcome = Outcome(problems: found.problems)
+    for run in found.runs where try await !ledger.isComplete(run.key) {
+      try await ledger.keepComplete(core: run)
+      outcome.runs += 1
+    }
+    if !found.isUnfinished { patience.noteRead() }
+    return outcome
+  }
+}
+
+/// When files that another program writes are read. Pure: the looks come at even intervals.
+struct FolderPatience {
+  enum Verdict: Equatable {
+    case wait
+    /// - isFinal: nothing more is to be expected of these files.
+    case read(isFinal: Bool)
+  }
+
+  private var last: [String: FileStamp] = [:]
+  private var done: [String: FileStamp] = [:]
+  /// Looks since the files changed.
+  private var looks = 0
+
+  /// Looks after which files that do not belong together are taken as they are: a minute.
+  static let looksAtMost = 30
+
+  /// - Parameter now: the files as they are.
+  mutating func look(_ now: [String: FileStamp]) -> Verdict {
+    guard now != done, !now.isEmpty else {
+      last = now
+      looks = 0
+      return .wait
+    }
+    looks = now == last ? looks + 1 : 0
+    last = now
+    guard looks > 0 else { return .wait }
+    guard looks < Self.looksAtMost else {
+      done = now
+      return .read(isFinal: true)
+    }
+    return .read(isFinal: false)
+  }
+
+  /// The files of the last look were read whole.
+  mutating func noteRead() { done = last }
+}
