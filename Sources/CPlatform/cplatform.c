@@ -2,6 +2,7 @@
 #include "cplatform.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,3 +40,5 @@ int cplatform_notify(const char *path, const char *message) {
   close(descriptor);
   return result;
 }
+
+void cplatform_trim(void) { malloc_trim(0); }

@@ -51,7 +51,8 @@ struct MirrorTests {
       "Workshop": "every pass goes through it",
     ],
     "ExecutionModel": [
-      "DagRunSnapshot": "values without behaviour", "ExecutionEvent": "values without behaviour",
+      "DagRunSnapshot": "values without behaviour", "DbtNode": "values without behaviour",
+      "ExecutionEvent": "values without behaviour",
       "RawJSON": "a value without behaviour", "RunLink": "Records/ExecutionRecordTests",
     ],
     "HTTPClient": [

@@ -11,3 +11,5 @@ void cplatform_thread_name(const char *_Nonnull name);
 int cplatform_terminal_columns(int descriptor);
 /* Sends one sd_notify message to a socket, by path or by @name in the abstract name space. 0, or -errno. */
 int cplatform_notify(const char *_Nonnull path, const char *_Nonnull message);
+/* Gives memory that was freed back to the system. */
+void cplatform_trim(void);
