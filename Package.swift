@@ -39,6 +39,9 @@ let package = Package(
     // Not through pkg-config: SwiftPM warns of a flag that simdjson's file asks for. Debian: libsimdjson-dev.
     .target(name: "CSimdjson", linkerSettings: [.linkedLibrary("simdjson")]),
 
+    // simdjson's own reader, for benchmarks to compare with.
+    .target(name: "CSimdjsonWalk", linkerSettings: [.linkedLibrary("simdjson")]),
+
     // Values, then the means of reading and writing.
     room("ExecutionModel"),
     room("Platform", ["CPlatform"]),
@@ -88,7 +91,10 @@ let package = Package(
     // Measures rooms by themselves; no product.
     .executableTarget(
       name: "Benchmarks",
-      dependencies: ["AirflowSource", "Correlation", "ExecutionModel", "Ledger", "Platform", "Postgres"],
+      dependencies: [
+        "AirflowSource", "Correlation", "DbtArtifacts", "ExecutionModel", "Ledger", "Platform", "Postgres",
+        "CSimdjsonWalk",
+      ],
       swiftSettings: swift),
 
     // Tests mirror the rooms.

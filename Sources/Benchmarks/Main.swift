@@ -13,6 +13,9 @@ import Platform
         joined with dag_run gives, earlier tries besides.
     Usage: Benchmarks poll CONNINFO
         Polls an Airflow database in which nothing changes, as the daemon does, and says what one poll takes.
+    Usage: Benchmarks artifacts FOLDER
+        Reads run_results.json, manifest.json and catalog.json of the folder as the daemon does, and the manifest with
+        simdjson's own reader beside it.
 
     """
 
@@ -23,6 +26,7 @@ import Platform
       case "apply": try await ApplyBenchmark(Array(arguments.dropFirst())).run()
       case "read": try await ReadBenchmark(Array(arguments.dropFirst())).run()
       case "poll": try await PollBenchmark(Array(arguments.dropFirst())).run()
+      case "artifacts": try ArtifactsBenchmark(Array(arguments.dropFirst())).run()
       case "--help", "help": try StandardOutput.write(help)
       default: throw WrongUsage()
       }

@@ -17,14 +17,19 @@ struct ResourceUsage {
 
   /// The most memory that was ever resident, in MB (2^20 bytes). Not `ru_maxrss`, which counts what ran in this process
   /// before the program.
-  static var peakMegabytes: Double {
+  static var peakMegabytes: Double { megabytes("VmHWM:") }
+
+  /// Resident memory that no file stands behind, in MB: without what is only mapped.
+  static var privateMegabytes: Double { megabytes("RssAnon:") }
+
+  private static func megabytes(_ name: String) -> Double {
     guard let file = fopen("/proc/self/status", "r") else { return .nan }
     defer { fclose(file) }
     var line = [CChar](repeating: 0, count: 256)
     while fgets(&line, Int32(line.count), file) != nil {
       let words = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
         .split(whereSeparator: \.isWhitespace)
-      if words.count >= 2, words[0] == "VmHWM:", let kilobytes = Double(words[1]) { return kilobytes / 1024 }
+      if words.count >= 2, words[0] == name, let kilobytes = Double(words[1]) { return kilobytes / 1024 }
     }
     return .nan
   }

@@ -42,3 +42,5 @@ int cplatform_notify(const char *path, const char *message) {
 }
 
 void cplatform_limit_heaps(int count) { mallopt(M_ARENA_MAX, count); }
+
+void cplatform_trim(void) { malloc_trim(0); }

@@ -85,7 +85,7 @@ public struct JSONCursor: ~Copyable {
     do {
       text = try JSONStringText.decode(raw, isUTF8: tokens.isUTF8, isStrict: tokens.isStrict)
     } catch {
-      let start = Int(tokens.offsets[position]) + 1 + tokens.skippedBytes
+      let start = tokens.offset(of: position) + 1 + tokens.skippedBytes
       throw JSONError(error.kind, error.message, source: tokens.source, byteOffset: start + error.offset)
     }
     passScalar()
@@ -164,11 +164,12 @@ public struct JSONCursor: ~Copyable {
   /// array only the brackets are checked. Bytes that are no UTF-8 are kept as ``Swift/String/init(lossless:)`` does.
   public mutating func rawText() throws -> String {
     try expectUnread()
+    // Whoever read on before an error may have left this value behind.
+    guard try tokens.has(position) else { throw tokens.unexpectedToken(at: position, expected: "a value") }
+    let start = tokens.offset(of: position)
+    var length = tokens.scalar(at: position).count
     let end = try tokens.positionAfterValue(at: position)
-    let start = Int(tokens.offsets[position])
-    let last = tokens.scalar(at: end - 1)
-    let isContainer = kind == .object || kind == .array
-    let length = isContainer ? Int(tokens.offsets[end - 1]) + 1 - start : last.count
+    if kind == .object || kind == .array { length = tokens.offset(of: end - 1) + 1 - start }
     position = end
     isRead = true
     return String(lossless: UnsafeBufferPointer(start: tokens.bytes + start, count: length))
@@ -182,23 +183,21 @@ public struct JSONCursor: ~Copyable {
   }
 
   /// How many bytes of the document stand before the value; once it was read, before the comma or bracket after it.
-  public var byteOffset: Int {
-    tokens.skippedBytes + (position < tokens.count ? Int(tokens.offsets[position]) : tokens.byteCount)
-  }
+  public var byteOffset: Int { tokens.skippedBytes + tokens.offset(of: position) }
 
   // MARK: Steps
 
   /// Called when the reader of the whole document is done: nothing may follow.
   mutating func finish() throws {
     try leave()
-    if position < tokens.count {
+    if try tokens.has(position) {
       throw tokens.error(
         .malformed, "\(tokens.byte(at: position).shownInJSON) follows the end of the document", at: position)
     }
   }
 
   private mutating func stand(at start: Int) throws {
-    guard start < tokens.count else { throw tokens.unexpectedToken(at: start, expected: "a value") }
+    guard try tokens.has(start) else { throw tokens.unexpectedToken(at: start, expected: "a value") }
     switch tokens.byte(at: start) {
     case UInt8(ascii: "{"): kind = .object
     case UInt8(ascii: "["): kind = .array
@@ -224,20 +223,21 @@ public struct JSONCursor: ~Copyable {
   }
 
   private mutating func key() throws -> JSONKey {
-    guard position < tokens.count, tokens.byte(at: position) == UInt8(ascii: "\"") else {
+    guard try tokens.has(position), tokens.byte(at: position) == UInt8(ascii: "\"") else {
       throw tokens.unexpectedToken(at: position, expected: "the name of a member")
     }
     let raw = try tokens.stringContents(at: position)
-    guard position + 1 < tokens.count, tokens.byte(at: position + 1) == UInt8(ascii: ":") else {
+    let isUTF8 = tokens.isUTF8
+    guard try tokens.has(position + 1), tokens.byte(at: position + 1) == UInt8(ascii: ":") else {
       throw tokens.unexpectedToken(at: position + 1, expected: "`:`")
     }
     position += 2
-    return JSONKey(raw: raw, isUTF8: tokens.isUTF8)
+    return JSONKey(raw: raw, isUTF8: isUTF8)
   }
 
   private func text(of key: JSONKey) throws -> String {
     do {
-      return try JSONStringText.decode(key.raw, isUTF8: tokens.isUTF8, isStrict: tokens.isStrict)
+      return try JSONStringText.decode(key.raw, isUTF8: key.isUTF8, isStrict: tokens.isStrict)
     } catch {
       let start = key.raw.baseAddress.map { $0 - tokens.bytes } ?? 0
       throw JSONError(
@@ -246,7 +246,7 @@ public struct JSONCursor: ~Copyable {
   }
 
   private mutating func closes(_ bracket: UInt8) throws -> Bool {
-    guard position < tokens.count else {
+    guard try tokens.has(position) else {
       throw tokens.unexpectedToken(at: position, expected: bracket.shownInJSON)
     }
     guard tokens.byte(at: position) == bracket else { return false }
@@ -255,7 +255,7 @@ public struct JSONCursor: ~Copyable {
   }
 
   private mutating func continues(until bracket: UInt8, _ expected: String) throws -> Bool {
-    guard position < tokens.count else { throw tokens.unexpectedToken(at: position, expected: expected) }
+    guard try tokens.has(position) else { throw tokens.unexpectedToken(at: position, expected: expected) }
     let byte = tokens.byte(at: position)
     guard byte == bracket || byte == UInt8(ascii: ",") else {
       throw tokens.unexpectedToken(at: position, expected: expected)

@@ -2,8 +2,12 @@ import CSimdjson
 
 /// Finds the place of a fault that simdjson reports without one. Runs on faulty documents only.
 enum JSONFault {
+  /// - Parameters:
+  ///   - text: what was indexed.
+  ///   - isLast: the document ends with it.
   static func explain(
-    _ structure: csimdjson_structure, _ text: UnsafeBufferPointer<UInt8>, source: String, skippedBytes: Int
+    _ structure: csimdjson_structure, _ text: UnsafeBufferPointer<UInt8>, source: String, skippedBytes: Int,
+    isLast: Bool
   ) -> JSONError {
     func error(_ kind: JSONError.Kind, _ message: String, at offset: Int? = nil) -> JSONError {
       JSONError(kind, message, source: source, byteOffset: offset.map { $0 + skippedBytes })
@@ -12,7 +16,9 @@ enum JSONFault {
     case CSIMDJSON_EMPTY:
       return error(.truncated, "the text is empty where a JSON document was expected")
     case CSIMDJSON_UNCLOSED_STRING:
-      return error(.truncated, "the document ends within a string", at: stringFault(text).unclosed)
+      let start = stringFault(text).unclosed
+      if isLast { return error(.truncated, "the document ends within a string", at: start) }
+      return error(.malformed, "a string is not closed where it should be", at: start)
     case CSIMDJSON_CONTROL_CHARACTER:
       return error(
         .malformed, "a string has a control character that is not escaped", at: stringFault(text).controlCharacter)

@@ -5,7 +5,7 @@ import Glibc
 /// given to; keep ``string`` instead.
 public struct JSONKey {
   let raw: UnsafeBufferPointer<UInt8>
-  private let isUTF8: Bool
+  let isUTF8: Bool
   private let isEscaped: Bool
 
   init(raw: UnsafeBufferPointer<UInt8>, isUTF8: Bool) {

@@ -12,18 +12,18 @@ final class StructuralIndex {
 
   deinit { csimdjson_index_free(handle) }
 
-  /// Indexes the bytes and hands the index to `body`. Small indexes are kept and used again.
-  static func withIndex<R>(
-    of bytes: UnsafeBufferPointer<UInt8>, source: String, _ body: (csimdjson_structure) throws -> R
-  ) throws -> R {
-    guard let start = bytes.baseAddress, bytes.count > 0 else {
-      throw JSONError(.truncated, "the text is empty where a JSON document was expected", source: source)
-    }
+  /// Hands an index to `body`. Small ones are kept and used again.
+  static func withIndex<R>(source: String, _ body: (StructuralIndex) throws -> R) throws -> R {
     guard let index = Idle.take() ?? StructuralIndex() else {
       throw JSONError(.memory, "no memory is left to read the document", source: source)
     }
     defer { if csimdjson_index_capacity(index.handle) <= Idle.largestKept { Idle.give(index) } }
-    return try body(csimdjson_index_build(index.handle, start, bytes.count))
+    return try body(index)
+  }
+
+  /// The index of some bytes, valid until the next one.
+  func build(_ start: UnsafePointer<UInt8>, count: Int) -> csimdjson_structure {
+    csimdjson_index_build(handle, start, count)
   }
 
   private enum Idle {

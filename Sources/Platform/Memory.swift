@@ -4,3 +4,7 @@ import CPlatform
 /// with a thread for every connection that is a sixth of the memory of a syncer that has nothing to do. To be called
 /// before other threads begin.
 public func limitHeaps() { cplatform_limit_heaps(2) }
+
+/// Gives memory back that was freed but is kept by the C library for later. Worth its milliseconds after something that
+/// needed hundreds of megabytes for once.
+public func releaseUnusedMemory() { cplatform_trim() }

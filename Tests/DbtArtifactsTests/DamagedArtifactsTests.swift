@@ -8,14 +8,16 @@ import Testing
 /// Nothing that a file holds may end the process, or give anything but an ``ArtifactError``.
 @Suite struct DamagedArtifactsTests {
   private static let files = Folders.all.flatMap { folder in
-    (Folders.withoutResults.contains(folder) ? [ArtifactName.sources] : [.runResults, .manifest]).map { (folder, $0) }
+    let names: [ArtifactName] = Folders.withoutResults.contains(folder) ? [.sources] : [.runResults, .manifest]
+    return (names + (Folders.withCatalog.contains(folder) ? [.catalog] : [])).map { (folder, $0) }
   }
 
   private static func read(_ name: ArtifactName, _ path: String) throws {
     switch name {
     case .runResults: _ = try RunResults(path: path)
     case .sources: _ = try SourceFreshness(path: path)
-    case .manifest, .catalog: _ = try Manifest(path: path, keeping: wanted)
+    case .manifest: _ = try Manifest(path: path, keeping: wanted, keepsSQL: true)
+    case .catalog: _ = try Catalog(path: path, keeping: wanted)
     }
   }
 
@@ -29,9 +31,11 @@ import Testing
   @Test(arguments: files)
   func aFileThatWasCutOffIsRefusedWhereverItEnds(_ folder: String, _ name: ArtifactName) throws {
     let text = try Fixtures.text("dbt/\(folder)/\(name.rawValue)")
-    for percent in stride(from: 0, to: 100, by: 5) {
-      let document = try Document(String(text.utf8.prefix(text.utf8.count * percent / 100)) ?? "", name)
-      let error = #expect(throws: ArtifactError.self, "\(percent) %") { try Self.read(name, document.path) }
+    let bytes = Array(text.utf8)
+    let folder = try TemporaryFolder()
+    for percent in 0..<100 {
+      let path = try folder.write(Array(bytes.prefix(bytes.count * percent / 100)), to: name.rawValue)
+      let error = #expect(throws: ArtifactError.self, "\(percent) %") { try Self.read(name, path) }
       #expect(error?.kind == .notJSON, "\(percent) %: \(error?.description ?? "")")
       #expect(error?.artifact == name.rawValue)
     }
@@ -39,7 +43,12 @@ import Testing
 
   /// A few rows of each kind: small, so that every value in it can be replaced.
   private static func small(_ name: ArtifactName) throws -> JSONValue {
-    let folder = name == .sources ? "1.7-postgres/09_source_freshness" : "1.12-postgres/07_build"
+    let folder =
+      switch name {
+      case .sources: "1.7-postgres/09_source_freshness"
+      case .catalog: "1.12-postgres/08_docs_generate"
+      case .manifest, .runResults: "1.12-postgres/07_build"
+      }
     let whole = try JSONValue(parsing: try Fixtures.text("dbt/\(folder)/\(name.rawValue)"))
     guard case .object(var members) = whole else { return whole }
     for index in members.indices {
@@ -53,7 +62,7 @@ import Testing
     return .object(members)
   }
 
-  @Test(arguments: [ArtifactName.runResults, .manifest, .sources])
+  @Test(arguments: ArtifactName.allCases)
   func aValueOfAnyOtherTypeAnywhereIsTakenOrRefused(_ name: ArtifactName) throws {
     let document = try Self.small(name)
     let others: [JSONValue] = [
@@ -71,6 +80,7 @@ import Testing
           try Self.read(name, path)
         } catch let error as ArtifactError {
           #expect(error.kind == .unexpectedShape, "\(error)")
+          #expect(error.artifact == name.rawValue)
           #expect(!error.place.isEmpty || error.message.contains("results"), "\(error)")
         }
         count += 1
@@ -79,7 +89,62 @@ import Testing
     #expect(count > 400)
   }
 
-  @Test(arguments: [ArtifactName.runResults, .manifest, .sources])
+  /// Values that are no damage to the grammar of JSON and yet nothing that dbt writes.
+  private static let oddities: [(String, String)] = [
+    ("200 levels deep", String(repeating: #"{"a":["#, count: 100) + String(repeating: "]}", count: 100)),
+    ("duplicate keys", #"{"unique_id":"x","unique_id":"y","status":"z","status":"pass"}"#),
+    ("a long number", String(repeating: "9", count: 100_000)),
+    ("half a surrogate pair", #""\ud800 \udc00\ud800""#),
+    ("a NUL", #""a\u0000b""#),
+  ]
+  @Test(arguments: ArtifactName.allCases, oddities)
+  func anOddValueAnywhereIsTakenOrRefused(_ name: ArtifactName, _ oddity: (String, String)) throws {
+    let document = try Self.small(name)
+    let folder = try TemporaryFolder()
+    let mark = "the odd value stands here"
+    for position in 1..<document.count {
+      var remaining = position
+      let text = document.replacing(&remaining, with: .string(mark)).rawJSON.text
+      let path = try folder.write(text.replacing("\"\(mark)\"", with: oddity.1), to: name.rawValue)
+      do {
+        try Self.read(name, path)
+      } catch let error as ArtifactError {
+        #expect(error.artifact == name.rawValue, "\(oddity.0): \(error)")
+      }
+    }
+  }
+
+  @Test(arguments: ArtifactName.allCases)
+  func bytesThatAreNoTextAreKeptOrRefused(_ name: ArtifactName) throws {
+    let folder = try TemporaryFolder()
+    let original = Array(try Self.small(name).rawJSON.text.utf8)
+    for place in stride(from: 0, to: original.count, by: max(1, original.count / 400)) {
+      for odd: [UInt8] in [[0xFF], [0xC3], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0]] {
+        var bytes = original
+        bytes.insert(contentsOf: odd, at: place)
+        let path = try folder.write(bytes, to: name.rawValue)
+        do {
+          try Self.read(name, path)
+        } catch let error as ArtifactError {
+          #expect(error.artifact == name.rawValue)
+        }
+      }
+    }
+  }
+
+  @Test(arguments: ArtifactName.allCases)
+  func aStringThatNeverEndsIsRefusedWithoutBeingKept(_ name: ArtifactName) throws {
+    // 2 GB of file that take no room on the disk: the string has none but NUL bytes after its beginning.
+    let folder = try TemporaryFolder()
+    let path = folder.file(name.rawValue)
+    try writeBytes(Array(#"{"metadata":{"invocation_id":"i"},"nodes":{"a":{"name":"never"#.utf8), path)
+    try extendFile(path, to: 1 << 31)
+    let error = #expect(throws: ArtifactError.self) { try Self.read(name, path) }
+    #expect(error?.kind == .notJSON)
+    #expect(error?.artifact == name.rawValue)
+  }
+
+  @Test(arguments: ArtifactName.allCases)
   func damagedBytesAreTakenOrRefused(_ name: ArtifactName) throws {
     let seed = UInt64.random(in: 0...UInt64.max)
     var random = SeededRandom(seed: seed)

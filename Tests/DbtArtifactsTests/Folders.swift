@@ -15,6 +15,7 @@ enum Folders {
     "1.7-postgres/20_no_match",
   ]
   static let withoutResults: Set = ["1.12-postgres/09_source_freshness", "1.7-postgres/09_source_freshness"]
+  static let withCatalog: Set = ["1.12-postgres/08_docs_generate", "1.7-postgres/08_docs_generate"]
   static let withResults = all.filter { !withoutResults.contains($0) }
 
   static func path(_ folder: String, _ name: ArtifactName) -> String {
@@ -27,7 +28,10 @@ enum Folders {
     let manifest = try Manifest(path: path(folder, .manifest), keeping: results.uniqueIDs)
     return results.results.map { result in
       var result = result
-      if let node = manifest.nodes[result.uniqueID] { result.join(node) }
+      if let node = manifest.nodes[result.uniqueID] {
+        result.join(node)
+        result.inputs = manifest.inputs(of: node)
+      }
       return result
     }
   }

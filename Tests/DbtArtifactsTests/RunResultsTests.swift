@@ -90,4 +90,17 @@ import Testing
     #expect(!read.needManifest)
     #expect(try results(#"{"results":[]}"#).areResults)
   }
+
+  @Test func batchesAreCounted() throws {
+    let batches = #""batch_results":{"successful":[["a","b"]],"failed":[["b","c"],["c","d"]]}"#
+    #expect(try one(batches).batches == DbtBatches(successful: 1, failed: 2))
+    #expect(try one(#""batch_results":null"#).batches == nil)
+    #expect(try one(#""batch_results":{"successful":[],"failed":[]}"#).batches == nil)
+    #expect(try one(#""batch_results":[1]"#).batches == nil)
+  }
+
+  @Test(arguments: [("true", true), ("false", false), ("null", nil), (#""yes""#, nil)] as [(String, Bool?)])
+  func fullRefreshIsThatOfTheCommand(_ text: String, _ expected: Bool?) throws {
+    #expect(try results(#"{"args":{"which":"run","full_refresh":\#(text)},"results":[]}"#).isFullRefresh == expected)
+  }
 }

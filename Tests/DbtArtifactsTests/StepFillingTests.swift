@@ -71,4 +71,66 @@ import Testing
     #expect(step.fill(freshness, earlier: earlier) == .leftByEarlierStep)
     #expect(step.freshness.isEmpty)
   }
+
+  @Test func whatTheInvocationSaysOfItselfIsKept() throws {
+    let (results, manifest) = try read("1.12-duckdb/03_run")
+    var step = DbtStep(index: 4)
+    #expect(step.fill(results, manifest: manifest) == .filled)
+    #expect(step.adapter == "duckdb")
+    #expect(step.projectName == "jaffle_ops")
+    #expect(step.dbtVersion == "1.12.6")
+    let batches = step.results.compactMap(\.batches)
+    #expect(batches == [DbtBatches(successful: 1, failed: 3)])
+  }
+
+  @Test func aStepHasTheNodesOfItsResultsAndWhatThoseRead() throws {
+    let (results, manifest) = try read("1.7-postgres/07_build")
+    var step = DbtStep(index: 4)
+    _ = step.fill(results, manifest: manifest)
+    #expect(step.results.allSatisfy { step.nodes[$0.uniqueID] != nil })
+    let inputs = Set(step.results.flatMap(\.inputs))
+    #expect(inputs.contains { $0.hasPrefix("source.") })
+    #expect(inputs.allSatisfy { step.nodes[$0]?.relation != nil })
+    #expect(!inputs.contains("model.jaffle_ops.int_order_payments"), "it is ephemeral")
+    _ = step.fill(results, manifest: nil)
+    #expect(step.nodes.isEmpty)
+  }
+
+  @Test func freshnessHasTheNodesOfItsSources() throws {
+    let freshness = try SourceFreshness(path: Folders.path("1.7-postgres/09_source_freshness", .sources))
+    let manifest = try Manifest(
+      path: Folders.path("1.7-postgres/09_source_freshness", .manifest), keeping: freshness.uniqueIDs)
+    var step = DbtStep(index: 4)
+    #expect(step.fill(freshness, manifest: manifest) == .filled)
+    #expect([step.sources, step.manifest] == [.fetched, .fetched])
+    #expect(step.freshness.allSatisfy { step.nodes[$0.uniqueID]?.relation != nil })
+  }
+
+  @Test func theCatalogGivesTypesAndSizes() throws {
+    var step = DbtStep(index: 4)
+    var node = DbtNode(uniqueID: "model.p.a")
+    node.relation = "d.s.a"
+    node.columns = [
+      DbtColumn(name: "id", type: "int", description: "the key"), DbtColumn(name: "gone", type: "int"),
+      DbtColumn(name: "note", type: "varchar"),
+    ]
+    step.nodes = ["model.p.a": node]
+    var result = DbtNodeResult(uniqueID: "model.p.a", status: "success")
+    result.relation = "d.s.a"
+    step.results = [result]
+    let document = try Document(
+      #"""
+      {"nodes":{"model.p.a":{"columns":{"NOTE":{"name":"NOTE","index":2,"comment":"free"},
+      "ID":{"name":"ID","type":"NUMBER","index":1,"comment":"c"}},"stats":{"row_count":{"value":7},"bytes":{"value":9}}}}}
+      """#, .catalog)
+    step.add(try Catalog(path: document.path, keeping: ["model.p.a"]))
+    #expect(step.catalog == .fetched)
+    #expect(
+      step.nodes["model.p.a"]?.columns == [
+        DbtColumn(name: "ID", type: "NUMBER", description: "the key"),
+        DbtColumn(name: "NOTE", type: "varchar", description: "free"),
+      ])
+    #expect(step.results[0].relationRows == 7)
+    #expect(step.results[0].relationBytes == 9)
+  }
 }

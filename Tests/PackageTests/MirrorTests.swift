@@ -52,7 +52,7 @@ struct MirrorTests {
       "Workshop": "every pass goes through it",
     ],
     "ExecutionModel": [
-      "DagRunSnapshot": "values without behaviour", "DbtNode": "values without behaviour", "DbtOutcome": "DbtOutcomeChecksTests",
+      "DagRunSnapshot": "values without behaviour", "DbtNode": "values without behaviour",
       "DbtNodeExecution": "values without behaviour",
       "ExecutionEvent": "values without behaviour",
       "RawJSON": "a value without behaviour", "RunLink": "Records/ExecutionRecordTests",

@@ -13,3 +13,6 @@ int cplatform_terminal_columns(int descriptor);
 int cplatform_notify(const char *_Nonnull path, const char *_Nonnull message);
 /* How many heaps malloc makes at most. */
 void cplatform_limit_heaps(int count);
+
+/* Gives memory that was freed back to the system. */
+void cplatform_trim(void);

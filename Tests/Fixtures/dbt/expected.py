@@ -3,7 +3,8 @@
 
     expected.py FOLDER
 
-Prints one JSON array per result: every field as text or null, in the order of FIELDS; then one per freshness row.
+Prints one JSON array per result: every field as text or null, in the order of FIELDS; then one per freshness row,
+then one per node that those rows are about or read, in the order of unique_ids and of NODE_FIELDS.
 """
 import datetime
 import json
@@ -14,8 +15,13 @@ import sys
 FIELDS = [
     "unique_id", "resource_type", "name", "package", "path", "owner", "group", "tags", "status", "relation",
     "started_at", "completed_at", "execution_time", "thread", "rows_affected", "failures", "message", "query_id",
-    "depends_on", "attached_node", "column", "test", "severity",
+    "depends_on", "attached_node", "column", "test", "severity", "inputs", "input_relations", "batches",
 ]
+NODE_FIELDS = [
+    "node", "unique_id", "resource_type", "relation", "database", "schema", "alias", "materialized", "description",
+    "columns", "depends_on", "meta", "severity", "warn_if", "error_if",
+]
+SECTIONS = ["nodes", "sources", "exposures", "unit_tests", "functions", "metrics", "saved_queries", "semantic_models"]
 
 
 def load(folder, name):
@@ -56,7 +62,57 @@ def attached(node):
     return None
 
 
-def row(result, node):
+def inputs(unique_id, nodes, seen=None):
+    """What a node reads: through ephemeral models to tables and views."""
+    seen = {unique_id} if seen is None else seen
+    found = []
+    for parent in (nodes[unique_id].get("depends_on") or {}).get("nodes") or []:
+        if parent in seen or parent not in nodes:
+            continue
+        seen.add(parent)
+        found += [parent] if relation(nodes[parent]) else inputs(parent, nodes, seen)
+    return found
+
+
+def batches(result):
+    found = result.get("batch_results") or {}
+    counts = [len(found.get(kind) or []) for kind in ("successful", "failed")]
+    return "%d/%d" % tuple(counts) if sum(counts) else None
+
+
+def node_row(unique_id, node, table):
+    config = node.get("config") or {}
+    is_test = node["resource_type"] == "test"
+    columns = [[c["name"], c.get("data_type"), c.get("description") or None] for c in node.get("columns", {}).values()]
+    if table and relation(node):
+        ours = {c[0].lower(): c for c in columns}
+        columns = []
+        for c in sorted(table["columns"].values(), key=lambda c: c["index"]):
+            _, kind, said = ours.get(c["name"].lower(), [None, None, None])
+            columns.append([c["name"], c["type"] or kind, said or c["comment"] or None])
+    values = {
+        "node": "node",
+        "unique_id": unique_id,
+        "resource_type": node["resource_type"],
+        "relation": relation(node),
+        "database": node.get("database"),
+        "schema": node.get("schema"),
+        "alias": node.get("identifier") or node.get("alias"),
+        "materialized": config.get("materialized"),
+        "description": node.get("description") or None,
+        "columns": "|".join(",".join(part or "-" for part in c) for c in columns),
+        "depends_on": ",".join((node.get("depends_on") or {}).get("nodes", [])),
+        "meta": "|".join(
+            "%s=%s" % (k, v if isinstance(v, str) else json.dumps(v, separators=(",", ":")))
+            for k, v in (node.get("meta") or config.get("meta") or {}).items()),
+        "severity": config["severity"].lower() if is_test else None,
+        "warn_if": config.get("warn_if") if is_test else None,
+        "error_if": config.get("error_if") if is_test else None,
+    }
+    return [text(values[field]) for field in NODE_FIELDS]
+
+
+def row(result, node, nodes):
     timing = [t for t in result.get("timing", []) if t.get("started_at")]
     answer = result.get("adapter_response") or {}
     rows = answer.get("rows_affected")
@@ -87,25 +143,33 @@ def row(result, node):
         "column": node.get("column_name") if is_test else None,
         "test": metadata.get("name"),
         "severity": node["config"]["severity"].lower() if is_test else None,
+        "inputs": ",".join(inputs(result["unique_id"], nodes)),
+        "input_relations": ",".join(relation(nodes[i]) for i in inputs(result["unique_id"], nodes)),
+        "batches": batches(result),
     }
     return [text(values[field]) for field in FIELDS]
 
 
 def main():
     folder = sys.argv[1]
-    results, manifest, sources = (load(folder, n) for n in ("run_results.json", "manifest.json", "sources.json"))
+    results, manifest, sources, catalog = (
+        load(folder, n) for n in ("run_results.json", "manifest.json", "sources.json", "catalog.json"))
+    nodes = {}
+    for section in SECTIONS:
+        nodes.update(manifest.get(section) or {})
+    asked = [r["unique_id"] for r in (results or sources)["results"]]
     if results:
-        nodes = {}
-        for section in ("nodes", "sources", "exposures", "unit_tests", "functions"):
-            nodes.update(manifest.get(section, {}))
         for result in results["results"]:
-            print(json.dumps(row(result, nodes[result["unique_id"]])))
+            print(json.dumps(row(result, nodes[result["unique_id"]], nodes)))
     for source in (sources or {}).get("results", []):
         age = source.get("max_loaded_at_time_ago_in_s")
         print(json.dumps([
             source["unique_id"], source["status"], time(source.get("max_loaded_at")),
             time(source.get("snapshotted_at")), None if age is None else text(float(age)), source.get("error"),
         ]))
+    tables = dict((catalog or {}).get("nodes") or {}, **((catalog or {}).get("sources") or {}))
+    for unique_id in sorted(set(asked).union(*(inputs(u, nodes) for u in asked))):
+        print(json.dumps(node_row(unique_id, nodes[unique_id], tables.get(unique_id))))
 
 
 main()
