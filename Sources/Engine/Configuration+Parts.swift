@@ -44,7 +44,8 @@ extension AirflowConfiguration {
 }
 
 extension DbtCloudConfiguration {
-  var directoryEntry: AccountDirectory.Account {
+  /// The account as the ledger knows it.
+  public var directoryEntry: AccountDirectory.Account {
     AccountDirectory.Account(name: name, accountID: accountID, host: url.host)
   }
 
