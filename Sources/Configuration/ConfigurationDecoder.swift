@@ -16,7 +16,8 @@ struct ConfigurationDecoder {
     let lineageSink = sinks.lazy.compactMap(\.value).first {
       if case .openLineage = $0.destination { true } else { false }
     }
-    let airflow = entries(top.read(TopKeys.airflow), TopKeys.airflow, AirflowKeys.section) {
+    let instances = top.read(TopKeys.airflow)
+    let airflow = entries(instances, TopKeys.airflow, AirflowKeys.section) {
       self.airflow($0, permissions, lineageSink: lineageSink?.name)
     }
     let dbtCloud = entries(top.read(TopKeys.dbtCloud), TopKeys.dbtCloud, DbtCloudKeys.section) {
@@ -27,11 +28,11 @@ struct ConfigurationDecoder {
     }
     let record = self.record(top)
 
-    if airflow.isEmpty, dbtArtifacts.isEmpty, !dbtCloud.contains(where: { $0.value?.runs != .linked }) {
+    if let instances, instances.isEmpty, dbtArtifacts.isEmpty, !dbtCloud.contains(where: { $0.value?.runs != .linked }) {
       top.error(
         TopKeys.airflow,
-        "required, and missing; expected at least one Airflow instance, or else `runs: all` in an entry of dbt_cloud, or "
-          + "dbt_artifacts")
+        "required, and missing; expected at least one Airflow instance, or, to record dbt runs without Airflow, "
+          + "`runs: all` in an entry of dbt_cloud, or dbt_artifacts")
     }
     refuseDuplicates(dbtArtifacts, DbtArtifactsKeys.name, \.name)
     refuseDuplicates(dbtArtifacts, DbtArtifactsKeys.path, \.path)

@@ -132,7 +132,7 @@ enum DbtCloudKeys {
     "max_artifact_bytes", .positiveInteger, default: "1073741824",
     "How large an artifact may be. The record of a run is kept without one that is larger.")
   static let runs = Key(
-    "runs", ValueType<WantedRuns>.choice, default: "linked",
+    "runs", ValueType<WantedRuns>.choice, default: "linked", example: "all",
     "Which dbt runs are recorded: those that Airflow's attempts lead to, or all of the account.")
   static let backfill = Key(
     "backfill", .backfill, default: "30d", "With `runs: all`: how much history to load at first contact.")

@@ -53,7 +53,8 @@ extension DbtCloudConfiguration {
     return DatasetNaming(style: style, namespace: datasetNamespace.all, ofProjects: datasetNamespace.ofProjects)
   }
 
-  var directoryEntry: AccountDirectory.Account {
+  /// The account as the ledger knows it.
+  public var directoryEntry: AccountDirectory.Account {
     AccountDirectory.Account(name: name, accountID: accountID, host: url.host)
   }
 

@@ -59,6 +59,8 @@ actor Enrichment {
   private let lanes: Int
   private let backlogLanes: Int
   private var failures = 0
+  /// Runs that were under way when they were asked for last.
+  var underWay: [Int64: DbtRun] = [:]
   private var warnedOfProjects: Set<Int64> = []
 
   /// How often a file that cannot be read is fetched again before the record is kept without it.
@@ -136,7 +138,8 @@ actor Enrichment {
       let due = try await ledger.dueDbtRuns(of: account.name, now: now, after: last, backlog: false, limit: 64)
       guard let highest = due.last?.id else { break }
       last = highest
-      outcome += try await fetch(due, lanes: lanes, hasAnswered: hasAnswered || outcome.fetched > 0)
+      let changed = try await withoutUnchanged(due)
+      outcome += try await fetch(changed, lanes: lanes, hasAnswered: hasAnswered || outcome.fetched > 0)
     }
     return outcome
   }
@@ -289,6 +292,7 @@ actor Enrichment {
     var run = head.run
     if let project = run.projectID { run.projectName = try await self.project(project, &outcome) }
     let isWanted = try await ledger.keepHead(run, id: due.id, nextFetchAt: nextLook(at: run))
+    underWay[due.runID] = run.isOverInDbtCloud ? nil : run
     guard run.isOverInDbtCloud else { return .underWay }
     guard isWanted else { return .undecided }
     // What goes on after the run has ended, such as a late upload, would give artifacts that do not belong together.
@@ -350,7 +354,7 @@ actor Enrichment {
   }
 
   /// A run under way is asked for often at first, seldom when it takes long.
-  private func nextLook(at run: DbtRun) -> Int64 {
+  func nextLook(at run: DbtRun) -> Int64 {
     let now = clock()
     let age = run.createdAt.map { Double(now - $0.microseconds) / 1e6 } ?? 0
     return now + Int64(min(30, max(5, age / 20)) * 1e6)

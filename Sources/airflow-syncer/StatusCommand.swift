@@ -11,19 +11,26 @@ enum StatusCommand {
   static func perform(_ command: ParsedCommand) async throws -> ExitCode {
     let configuration = try loadConfiguration(command)
     let ledger = Ledger(path: configuration.ledgerPath, purpose: .reading)
+    let accounts = configuration.dbtCloud.filter { $0.runs == .all }.map(\.directoryEntry)
     let intervals = configuration.airflow.map { ($0.name, $0.pollInterval.totalSeconds) }
     while true {
-      let code = try await show(ledger, command, pollIntervals: Dictionary(intervals) { first, _ in first })
+      let code = try await show(
+        ledger, command, accounts, pollIntervals: Dictionary(intervals) { first, _ in first })
       guard command.flag(.watch) else { return code }
       try await Task.sleep(for: .seconds(2))
     }
   }
 
   private static func show(
-    _ ledger: Ledger, _ command: ParsedCommand, pollIntervals: [String: Double]
+    _ ledger: Ledger, _ command: ParsedCommand, _ accounts: [AccountDirectory.Account],
+    pollIntervals: [String: Double]
   ) async throws -> ExitCode {
     let status: LedgerStatus
-    do { status = try await ledger.status() } catch let error as LedgerError {
+    var loading: [String: AccountLoading] = [:]
+    do {
+      status = try await ledger.status()
+      for account in accounts { loading[account.name] = try await AccountLoading(account, ledger) }
+    } catch let error as LedgerError {
       // Without a ledger there is nothing to tell but that.
       if command.flag(.json) {
         try StandardOutput.write(StatusJSON.unreadable(error.description) + "\n")
@@ -35,10 +42,10 @@ enum StatusCommand {
     let now = Instant(microseconds: wallClockMicroseconds())
     let health = Health(status, now: now, pollIntervals: pollIntervals)
     if command.flag(.json) {
-      try StandardOutput.write(StatusJSON.text(status, health, now: now) + "\n")
+      try StandardOutput.write(StatusJSON.text(status, health, loading, now: now) + "\n")
     } else {
       let clear = command.flag(.watch) && StandardOutput.columns > 0 ? "\u{1B}[H\u{1B}[2J" : ""
-      try StandardOutput.write(clear + StatusScreen(layout: .standard).text(status, health, now: now))
+      try StandardOutput.write(clear + StatusScreen(layout: .standard).text(status, health, loading, now: now))
     }
     switch health.state {
     case .healthy: return .ok
@@ -48,9 +55,26 @@ enum StatusCommand {
   }
 }
 
+/// How far all runs of an account have been recorded (`dbt_cloud[].runs: all`).
+struct AccountLoading: Sendable {
+  /// Runs that were listed.
+  var known: Int
+  /// Of those the ones of which everything was read.
+  var complete: Int
+  /// Whether history was listed to its end.
+  var isListed: Bool
+
+  init(_ account: AccountDirectory.Account, _ ledger: Ledger) async throws {
+    (known, complete) = try await ledger.wantedRuns(of: account.name)
+    isListed = try await ledger.listedRuns(of: account).isBackfillDone
+  }
+}
+
 /// `status --json`, version 1.
 enum StatusJSON {
-  static func text(_ status: LedgerStatus, _ health: Health, now: Instant) -> String {
+  static func text(
+    _ status: LedgerStatus, _ health: Health, _ loading: [String: AccountLoading], now: Instant
+  ) -> String {
     var writer = JSONWriter()
     writer.object { writer in
       writer.member("status_version", 1)
@@ -78,7 +102,9 @@ enum StatusJSON {
       writer.key("airflow")
       writer.array { writer in for airflow in status.airflow { write(airflow, now: now, to: &writer) } }
       writer.key("dbt_cloud")
-      writer.array { writer in for account in status.accounts { write(account, to: &writer) } }
+      writer.array { writer in
+        for account in status.accounts { write(account, loading[account.name], to: &writer) }
+      }
       writer.key("sinks")
       writer.array { writer in for sink in status.sinks { write(sink, now: now, to: &writer) } }
       writer.key("links_24h")
@@ -152,11 +178,23 @@ enum StatusJSON {
     }
   }
 
-  private static func write(_ account: LedgerStatus.DbtAccount, to writer: inout JSONWriter) {
+  private static func write(
+    _ account: LedgerStatus.DbtAccount, _ loading: AccountLoading?, to writer: inout JSONWriter
+  ) {
     writer.object {
       $0.member("name", account.name)
       $0.member("account_id", account.accountID)
       $0.member("pending", account.waiting)
+      $0.key("all_runs")
+      if let loading {
+        $0.object {
+          $0.member("known", loading.known)
+          $0.member("complete", loading.complete)
+          $0.member("backfill_listed", loading.isListed)
+        }
+      } else {
+        $0.null()
+      }
       $0.member("cooling_down_until", account.coolingDownUntil)
       $0.member("last_call_at", account.lastCallAt)
       $0.member("error", account.error)
@@ -184,7 +222,9 @@ enum StatusJSON {
 struct StatusScreen {
   var layout: Layout
 
-  func text(_ status: LedgerStatus, _ health: Health, now: Instant) -> String {
+  func text(
+    _ status: LedgerStatus, _ health: Health, _ loading: [String: AccountLoading] = [:], now: Instant
+  ) -> String {
     var lines = [headline(health, status, now: now)]
     if !status.airflow.isEmpty {
       lines += layout.table(
@@ -193,12 +233,12 @@ struct StatusScreen {
     }
     if !status.accounts.isEmpty {
       lines += layout.table(
-        ["DBT CLOUD", "ACCOUNT", "LAST CALL", "RUNS WAITING", "CALLS/MIN", "ERROR"],
+        ["DBT CLOUD", "ACCOUNT", "LAST CALL", "RUNS WAITING", "CALLS/MIN", "ALL RUNS", "ERROR"],
         status.accounts.map { account in
           let silence = account.coolingDownUntil.map { "silent until \($0.clock)" }
           return [
             account.name, String(account.accountID), account.lastCallAt?.clock ?? "-", String(account.waiting),
-            account.callsPerMinute.map(String.init) ?? "-", account.error ?? silence ?? "-",
+            account.callsPerMinute.map(String.init) ?? "-", allRuns(loading[account.name]), account.error ?? silence ?? "-",
           ]
         }, right: [3, 4])
     }
@@ -222,6 +262,13 @@ struct StatusScreen {
     if let next = health.next { lines.append("NEXT       \(next)") }
     return lines.map { Layout.fitted($0, to: max(layout.columns, $0.hasPrefix("\u{1B}") ? Int.max : layout.columns)) }
       .joined(separator: "\n") + "\n"
+  }
+
+  private func allRuns(_ loading: AccountLoading?) -> String {
+    guard let loading else { return "-" }
+    let count = Layout.grouped(Int64(loading.known))
+    guard loading.isListed else { return "\(count), listing history" }
+    return loading.complete < loading.known ? Layout.bar(loading.complete, of: loading.known) : count
   }
 
   private func headline(_ health: Health, _ status: LedgerStatus, now: Instant) -> String {

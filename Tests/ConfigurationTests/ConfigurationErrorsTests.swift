@@ -20,12 +20,12 @@ struct ConfigurationErrorsTests {
   static func sink(_ lines: String) -> String { airflow + "sinks:\n  - name: s\n    \(lines)\n" }
 
   static let cases: [Case] = [
-    Case(name: "empty", text: "", expected: ["1:1: airflow: required, and missing; expected list"]),
+    Case(name: "empty", text: "", expected: ["1:1: airflow: required, and missing; expected at least one Airflow instance, or, to record dbt runs without Airflow, `runs: all` in an entry of dbt_cloud, or dbt_artifacts"]),
     Case(name: "a list", text: "- a", expected: ["1:1: expected a mapping (`key: value` lines), found a list"]),
     Case(name: "a word", text: "hello", expected: ["1:1: expected a mapping (`key: value` lines), found `hello`"]),
     Case(
       name: "no instance", text: "airflow: []",
-      expected: ["1:10: airflow: expected at least one Airflow instance, found none"]),
+      expected: ["1:10: airflow: required, and missing; expected at least one Airflow instance, or, to record dbt runs without Airflow, `runs: all` in an entry of dbt_cloud, or dbt_artifacts"]),
     Case(
       name: "no list", text: "airflow: {name: a}",
       expected: ["1:10: airflow: expected a list (lines that begin with `- `), found a mapping"]),
@@ -46,7 +46,7 @@ struct ConfigurationErrorsTests {
       expected: ["4:5: airflow[0].account_id: unknown key; it belongs to dbt_cloud[]"]),
     Case(
       name: "at the top", text: airflow + "backfill: all\n",
-      expected: ["2:1: backfill: unknown key; it belongs to airflow[]"]),
+      expected: ["2:1: backfill: unknown key; it belongs to airflow[] or dbt_cloud[]"]),
     Case(
       name: "unknown", text: "record: {zzz: 1}\n" + airflow,
       expected: ["1:10: record.zzz: unknown key; known here: conf, messages"]),
