@@ -4,8 +4,8 @@
 -- looked at while a dbt task is under way, for they are written some time after its start; later Airflow throws them out.
 -- task_instance_history (2.10 and later) has no index on (dag_id, run_id); each of its rows refers to a live one, which
 -- leads to the unique index (dag_id, task_id, run_id, map_index, try_number). That look-up is what costs most, so it is
--- left out for first tries under way or over in a run that was never cleared: a row there would be new only together
--- with a change of the live one.
+-- left out for first tries that are over in a run that was never cleared: a row there would be new only together with a
+-- change of the live one. While a try is under way its row may come before that change.
 select dr.id,
        hashtextextended(dr.dag_id, 1)
        # hashtextextended(dr.run_id, 2)
@@ -55,7 +55,7 @@ cross join lateral (
 --if task_instance_history
            # case
                when ti.try_number = 1 and {dr.clear_number|int8} = 0
-                 and ti.state in ('running', 'success', 'failed', 'skipped', 'upstream_failed', 'removed') then 13
+                 and ti.state in ('success', 'failed', 'skipped', 'upstream_failed', 'removed') then 13
                else coalesce(hash_numeric_extended((
                  select sum(hashint8extended(
                           coalesce(hashint8extended(h.try_number, 3), 3)

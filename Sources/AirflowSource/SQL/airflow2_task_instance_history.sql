@@ -1,12 +1,18 @@
 -- Earlier tries of the runs $1 (2.10 and later). The table has no index on (dag_id, run_id) there, only a unique one on
 -- (dag_id, task_id, run_id, map_index, try_number). A DAG with few earlier tries has them read through, in the index, for
--- each of its runs; where there are more, each live row, to which they refer, leads to its own. OFFSET 0 keeps the
--- planner from starting with the whole table instead.
+-- each of its runs; where there are more, each live row, to which they refer, leads to its own. OFFSET 0 and the order,
+-- which is the index's, keep the planner from going through the whole table instead.
 with page as materialized (
   select dr.id, dr.dag_id, dr.run_id from dag_run dr where dr.id = any($1::int8[])
 ), tried as materialized (
   select d.dag_id,
-         (select count(*) from (select from task_instance_history i where i.dag_id = d.dag_id limit 1000) l) as tries
+         (select count(*)
+          from (
+            select from task_instance_history i
+            where i.dag_id = d.dag_id
+            order by i.task_id, i.run_id, i.map_index, i.try_number
+            limit 1000
+          ) l) as tries
   from (select distinct p.dag_id from page p) d
 )
 select p.id, h.task_id, h.map_index, h.try_number, h.state,
