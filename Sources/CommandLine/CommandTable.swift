@@ -37,7 +37,7 @@ public struct CommandTable: Sendable {
           the daemon records. Not beside a running daemon: that does the same with `runs: all` and `dbt_artifacts`.
           """,
         options: [
-          .dbtCloudRunID, .dbtCloudJobID, .account, .dbtArtifacts, .dbtManifest, .dbtRunResults, .dbtCatalog,
+          .dbtCloudRunID, .dbtCloudJobID, .oneAccount, .dbtArtifacts, .dbtManifest, .dbtRunResults, .dbtCatalog,
           .dbtSources,
           .name,
         ]),
@@ -140,7 +140,7 @@ extension CommandOption {
   public static let dbtCloudRunID = CommandOption("--dbt-cloud-run-id", .count, "ID", "A finished run of dbt Cloud.")
   public static let dbtCloudJobID = CommandOption(
     "--dbt-cloud-job-id", .count, "ID", "The latest finished run of this job of dbt Cloud.")
-  public static let account = CommandOption(
+  public static let oneAccount = CommandOption(
     "--account", .text, "NAME", "The entry of `dbt_cloud`; needed where there are several.")
   public static let dbtArtifacts = CommandOption(
     "--dbt-artifacts", .file, "DIR", "A folder with run_results.json or sources.json, and manifest.json, catalog.json.")

@@ -4,4 +4,9 @@ public struct DbtArtifactsConfiguration: Sendable, Equatable {
   public var name: String
   /// dbt's target folder, or one that finished artifacts are copied to.
   public var path: String
+
+  public init(name: String, path: String) {
+    self.name = name
+    self.path = path
+  }
 }

@@ -8,7 +8,8 @@ public enum DbtOutcome: Hashable, Sendable, CustomStringConvertible {
   case fail
   /// Could not be carried out.
   case error
-  /// Was not carried out, most often because something upstream failed. Nothing failed here.
+  /// Was not carried out: something upstream failed, or dbt knew what would come of it. It says nothing about what it
+  /// tests.
   case skipped
   /// A status that is not known, as it was written.
   case other(String)
@@ -23,7 +24,7 @@ public enum DbtOutcome: Hashable, Sendable, CustomStringConvertible {
     case "warn": self = .warn
     case "fail", "failed": self = .fail
     case "error", "runtime error": self = .error
-    case "skipped", "skip": self = .skipped
+    case "skipped", "skip", "no-op", "reused": self = .skipped
     case "success":
       // The test was carried out: whether it found something is in the count alone.
       if let failures, failures > 0 {
@@ -47,6 +48,31 @@ public enum DbtOutcome: Hashable, Sendable, CustomStringConvertible {
     case .error: "error"
     case .skipped: "skipped"
     case .other(let status): status
+    }
+  }
+}
+
+extension DbtOutcome {
+  /// The outcome of a test; nil for the result of anything else.
+  public init?(_ result: DbtNodeResult) {
+    let type = result.resourceType ?? result.uniqueID.split(separator: ".").first.map(String.init)
+    guard type == "test" || type == "unit_test" else { return nil }
+    self.init(status: result.status, failures: result.failures, severity: result.severity)
+  }
+
+  /// The outcome of looking at a source's freshness (`sources.json`): `error` says that the source is older than
+  /// `error_after` allows, which is a failure; `runtime error` that it could not be looked at.
+  public init(freshness status: String) { self = status == "error" ? .fail : DbtOutcome(status: status) }
+
+  /// Reads ``description``.
+  public init(text: String) {
+    switch text {
+    case "pass": self = .pass
+    case "warn": self = .warn
+    case "fail": self = .fail
+    case "error": self = .error
+    case "skipped": self = .skipped
+    default: self = .other(text)
     }
   }
 }

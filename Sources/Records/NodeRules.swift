@@ -148,7 +148,7 @@ public enum NodeRules {
       switch DbtOutcome(status: outcome.status, failures: outcome.failures, severity: outcome.severity) {
       case .pass, .warn, .skipped: continue
       case .fail, .error: return .fail
-      case .unknown: end = .abort
+      case .other: end = .abort
       }
     }
     return end

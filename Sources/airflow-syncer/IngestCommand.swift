@@ -84,7 +84,7 @@ enum IngestCommand {
 
   private static func account(_ command: ParsedCommand, _ configuration: Configuration) throws -> String {
     let known = configuration.dbtCloud.map(\.name)
-    if let name = command.text(.account) {
+    if let name = command.text(.oneAccount) {
       guard known.contains(name) else {
         throw usage("--account \(name): no such account in dbt_cloud, which has: \(known.joined(separator: ", "))")
       }

@@ -29,7 +29,12 @@ final class DbtLab: Sendable {
   ) throws {
     folder = try TemporaryFolder()
     let standIn = standIn
-    server = try standIn.serve(answering: answer.map { answer in { answer(standIn, $0) } })
+    server =
+      if let answer {
+        try standIn.serve(answering: { @Sendable request in answer(standIn, request) })
+      } else {
+        try standIn.serve()
+      }
     for step in ["07_build", "08_docs_generate"] {
       let artifacts = try #require(ArtifactFolder(path: Fixtures.path("dbt/1.12-postgres/\(step)")))
       standIn.addArtifacts(artifacts, outcome: .success)
