@@ -28,7 +28,8 @@ struct ConfigurationDecoder {
     }
     let record = self.record(top)
 
-    if let instances, instances.isEmpty, dbtArtifacts.isEmpty, !dbtCloud.contains(where: { $0.value?.runs != .linked }) {
+    if let instances, instances.isEmpty, dbtArtifacts.isEmpty, !dbtCloud.contains(where: { $0.value?.runs != .linked })
+    {
       top.error(
         TopKeys.airflow,
         "required, and missing; expected at least one Airflow instance, or, to record dbt runs without Airflow, "

@@ -11,7 +11,9 @@ extension Enrichment {
   /// asked for last, as a list of all runs under way tells.
   func withoutUnchanged(_ due: [DueDbtRun]) async throws -> [DueDbtRun] {
     let known = due.filter { underWay[$0.runID] != nil }
-    guard known.count >= Self.worthAList, let listed = try await listUnderWay(pages: known.count / 2) else { return due }
+    guard known.count >= Self.worthAList, let listed = try await listUnderWay(pages: known.count / 2) else {
+      return due
+    }
     var changed: [DueDbtRun] = []
     for one in due {
       guard let run = underWay[one.runID], let status = listed[one.runID], status == run.statusCode else {

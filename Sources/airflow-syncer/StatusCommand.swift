@@ -238,7 +238,8 @@ struct StatusScreen {
           let silence = account.coolingDownUntil.map { "silent until \($0.clock)" }
           return [
             account.name, String(account.accountID), account.lastCallAt?.clock ?? "-", String(account.waiting),
-            account.callsPerMinute.map(String.init) ?? "-", allRuns(loading[account.name]), account.error ?? silence ?? "-",
+            account.callsPerMinute.map(String.init) ?? "-", allRuns(loading[account.name]),
+            account.error ?? silence ?? "-",
           ]
         }, right: [3, 4])
     }

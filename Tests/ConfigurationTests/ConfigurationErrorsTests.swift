@@ -20,12 +20,18 @@ struct ConfigurationErrorsTests {
   static func sink(_ lines: String) -> String { airflow + "sinks:\n  - name: s\n    \(lines)\n" }
 
   static let cases: [Case] = [
-    Case(name: "empty", text: "", expected: ["1:1: airflow: required, and missing; expected at least one Airflow instance, or, to record dbt runs without Airflow, `runs: all` in an entry of dbt_cloud, or dbt_artifacts"]),
+    Case(
+      name: "empty", text: "",
+      expected: [
+        "1:1: airflow: required, and missing; expected at least one Airflow instance, or, to record dbt runs without Airflow, `runs: all` in an entry of dbt_cloud, or dbt_artifacts"
+      ]),
     Case(name: "a list", text: "- a", expected: ["1:1: expected a mapping (`key: value` lines), found a list"]),
     Case(name: "a word", text: "hello", expected: ["1:1: expected a mapping (`key: value` lines), found `hello`"]),
     Case(
       name: "no instance", text: "airflow: []",
-      expected: ["1:10: airflow: required, and missing; expected at least one Airflow instance, or, to record dbt runs without Airflow, `runs: all` in an entry of dbt_cloud, or dbt_artifacts"]),
+      expected: [
+        "1:10: airflow: required, and missing; expected at least one Airflow instance, or, to record dbt runs without Airflow, `runs: all` in an entry of dbt_cloud, or dbt_artifacts"
+      ]),
     Case(
       name: "no list", text: "airflow: {name: a}",
       expected: ["1:10: airflow: expected a list (lines that begin with `- `), found a mapping"]),

@@ -85,7 +85,8 @@ import Testing
 
   @Test(arguments: [
     ([], "give one of"), (["--dbt-cloud-run-id", "1", "--dbt-artifacts", "/"], "found --dbt-cloud-run-id and"),
-    (["--dbt-manifest", "/none"], "tells of no run"), (["--dbt-cloud-run-id", "1", "--account", "x"], "no such account"),
+    (["--dbt-manifest", "/none"], "tells of no run"),
+    (["--dbt-cloud-run-id", "1", "--account", "x"], "no such account"),
     (["--dbt-artifacts", build, "--name", "a/b"], "letters"),
   ])
   func aCommandLineThatCannotBeMeantIsRefused(arguments: [String], message: String) async throws {

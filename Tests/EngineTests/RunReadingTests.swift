@@ -18,7 +18,11 @@ import Testing
   @Test func aRunThatChangesWhileItIsReadIsReadAgain() async throws {
     let hasChanged = Mutex(false)
     let lab = try DbtLab { standIn, request in
-      if request.path.hasSuffix("manifest.json"), hasChanged.withLock({ old in defer { old = true }; return !old }) {
+      if request.path.hasSuffix("manifest.json"),
+        hasChanged.withLock({ old in
+          defer { old = true }; return !old
+        })
+      {
         // What a late end or a rerun of its last step looks like.
         standIn.add(
           StandInRun(accountID: 1001, runID: 7, outcome: .success, createdAt: DbtLab.created.advanced(bySeconds: 60)))

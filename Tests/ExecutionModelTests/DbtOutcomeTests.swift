@@ -9,7 +9,8 @@ import Testing
     ("error", nil, "error", .error), ("error", nil, "warn", .error), ("runtime error", nil, nil, .error),
     ("skipped", nil, "error", .skipped), ("SKIPPED", nil, nil, .skipped),
     ("success", 0, "error", .pass), ("success", 2, "error", .fail), ("success", 2, "WARN", .warn),
-    ("success", nil, nil, .pass), ("no-op", nil, nil, .skipped), ("Reused", 0, nil, .skipped), ("vanished", 0, nil, .other("vanished")),
+    ("success", nil, nil, .pass), ("no-op", nil, nil, .skipped), ("Reused", 0, nil, .skipped),
+    ("vanished", 0, nil, .other("vanished")),
   ]
   @Test(arguments: cases)
   func outcomeComesFromStatusAndFailures(
