@@ -167,7 +167,8 @@ actor Enrichment {
         of: account.name, now: everything ? .max : clock(), after: last, backlog: true, limit: backlogLanes * 4)
       guard let highest = due.last?.id else { break }
       last = highest
-      outcome += try await fetch(due, lanes: backlogLanes, hasAnswered: outcome.fetched > 0)
+      let changed = try await withoutUnchanged(due)
+      outcome += try await fetch(changed, lanes: backlogLanes, hasAnswered: outcome.fetched > 0)
       count += due.count
       guard !everything else { continue }
       // What is due beside history comes first, and new runs are looked for in time.

@@ -24,16 +24,21 @@ struct ContentRange: Equatable {
   init?(_ text: String) {
     let words = text.split(separator: " ", maxSplits: 1)
     guard words.count == 2, words[0].lowercased() == "bytes" else { return nil }
-    let parts = words[1].split(separator: "/")
-    let ends = parts.first?.split(separator: "-") ?? []
-    guard parts.count == 2, ends.count == 2, let first = Int(ends[0]), let last = Int(ends[1]), first >= 0,
+    let parts = words[1].split(separator: "/", omittingEmptySubsequences: false)
+    let ends = parts[0].split(separator: "-", omittingEmptySubsequences: false)
+    guard parts.count == 2, ends.count == 2, let first = Self.number(ends[0]), let last = Self.number(ends[1]),
       first <= last
     else { return nil }
     if parts[1] != "*" {
-      guard let whole = Int(parts[1]), last < whole else { return nil }
+      guard let whole = Self.number(parts[1]), last < whole else { return nil }
       self.whole = whole
     }
     self.first = first
     self.last = last
+  }
+
+  /// Digits and nothing else.
+  private static func number(_ text: Substring) -> Int? {
+    text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } ? Int(text) : nil
   }
 }

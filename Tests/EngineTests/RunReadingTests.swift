@@ -65,7 +65,7 @@ import Testing
   }
 
   @Test func anArtifactThatIsTooLargeIsLeftOutAndSaidSo() async throws {
-    let lab = try DbtLab(["runs: all", "backfill: all", "max_artifact_bytes: 20000"])
+    let lab = try DbtLab(["runs: all", "backfill: all", "max_artifact_bytes: 40000"])
     lab.add([7])
     let (enrichment, ledger) = try await lab.parts()
     let outcome = try await enrichment.round(everything: true)
