@@ -84,7 +84,9 @@ enum IngestCommand {
 
   private static func account(_ command: ParsedCommand, _ configuration: Configuration) throws -> String {
     let known = configuration.dbtCloud.map(\.name)
-    if let name = command.text(.oneAccount) {
+    let names = command.texts(.account)
+    guard names.count <= 1 else { throw usage("--account is given \(names.count) times; a run has one account") }
+    if let name = names.first {
       guard known.contains(name) else {
         throw usage("--account \(name): no such account in dbt_cloud, which has: \(known.joined(separator: ", "))")
       }
