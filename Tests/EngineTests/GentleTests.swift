@@ -65,16 +65,16 @@ import Testing
 
     async let watched = server.execute("SELECT watch()", database: database)
     let daemon = try lab.startDaemon()
-    try await lab.waitForPolls()
+    try await lab.waitForPolls(isPooled: way == .pgBouncer)
     try await lab.waitUntilIdle()
     // Live polls with changes, and whatever else the daemon does when history is done.
     for run in 1481...1500 {
       try await server.execute(
         "UPDATE dag_run SET state = 'success', end_date = now() WHERE id = \(run)", database: database)
-      try await lab.waitForPolls()
+      try await lab.waitForPolls(isPooled: way == .pgBouncer)
     }
     try await server.execute("DELETE FROM dag_run WHERE id = 1400", database: database)
-    try await lab.waitForPolls()
+    try await lab.waitForPolls(isPooled: way == .pgBouncer)
     daemon.signal(SIGTERM)
     let output = try await daemon.finish(within: 20)
     #expect(output.status == 0)

@@ -156,16 +156,19 @@ final class Lab: Sendable {
   }
 
   /// Waits until a poll that began after this call has been kept.
-  func waitForPolls() async throws {
+  /// - Parameter isPooled: whether a pooler gives each transaction the connection that it likes. What is read beside the
+  ///   polls cannot be told from them then.
+  func waitForPolls(isPooled: Bool = false) async throws {
     // Each of the syncer's transactions ends with a query that the server notes the time of. Polls have the connection
     // that was opened first. One poll may be under way now; the next one is kept when a third has ended.
+    let order = isPooled ? "query_start DESC" : "backend_start"
     for _ in 1...3 {
       let moment = try await server.execute("SELECT clock_timestamp()", database: database)
       try await eventually("a poll") {
         try await server.execute(
           """
           SELECT state = 'idle' AND query_start > '\(moment)' FROM pg_stat_activity
-          WHERE datname = current_database() AND application_name = 'airflow-syncer/lab' ORDER BY backend_start LIMIT 1
+          WHERE datname = current_database() AND application_name = 'airflow-syncer/lab' ORDER BY \(order) LIMIT 1
           """, database: database) == "t"
       }
     }
