@@ -67,7 +67,7 @@ struct LedgerWantedRunsTests {
     #expect(try await bench.told("archive") == ["record 0"])
     let told = try await bench.told()
     #expect(told.filter { $0.hasPrefix("dbt 1 ") } == ["dbt 1 START 23", "dbt 1 COMPLETE 32"])
-    #expect(told.contains("model.shop.m1 run START 24") && told.last == "dbt 1 COMPLETE 32", "\(told)")
+    #expect(told.contains("model.shop.orders run START 25") && told.last == "dbt 1 COMPLETE 32", "\(told)")
     var filter = RunFilter()
     filter.dbtRunID = 71
     #expect(try await bench.ledger.runs(filter).count == 1)
