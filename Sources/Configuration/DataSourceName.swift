@@ -19,6 +19,8 @@ public struct DataSourceName: Hashable, Sendable {
   }
 
   init(parsing text: String) throws(Problem) {
+    // libpq would read up to there.
+    if text.utf8.contains(0) { throw Problem("expected a libpq connection string, found a NUL character in it") }
     if let end = text.range(ofScheme: "://") {
       let scheme = text[..<end.lowerBound].lowercased()
       guard scheme == "postgresql" || scheme == "postgres" else {
@@ -55,7 +57,12 @@ public struct DataSourceName: Hashable, Sendable {
   /// The connection string for libpq in its keyword form, every value quoted, without the password.
   public var conninfo: String {
     parameters.filter { $0.keyword != "password" }.map { parameter in
-      let value = parameter.value.flatMap { $0 == "'" || $0 == "\\" ? "\\\($0)" : "\($0)" }
+      // By scalars: as characters, a quote and a mark after it are no quote.
+      var value = String.UnicodeScalarView()
+      for scalar in parameter.value.unicodeScalars {
+        if scalar == "'" || scalar == "\\" { value.append("\\") }
+        value.append(scalar)
+      }
       return "\(parameter.keyword)='\(String(value))'"
     }.joined(separator: " ")
   }
@@ -155,6 +162,10 @@ extension DataSourceName {
         throw Problem("expected name=value after `?` in the URI, found a part without a name or `=`")
       }
       let keyword = try decoded(parts[0])
+      // Of the keyword form, which libpq is handed, white space and `=` would make several keywords.
+      guard keyword.utf8.allSatisfy({ (0x61...0x7A).contains($0) || (0x41...0x5A).contains($0) || $0 == 0x5F }) else {
+        throw Problem("expected a keyword of letters and `_` before `=` in the URI")
+      }
       let value = try decoded(parts[1])
       if keyword == "ssl", value == "true" { set("sslmode", "require") } else { set(keyword, value) }
     }

@@ -72,6 +72,9 @@ def answers():
         for call in range(5):
             for status in (0, 8, 10):
                 seed("answers", bytes([call, status]) + body)
+    # A server that repeats the token it was sent, as AnswersTarget.swift has it.
+    for status in range(4, 13):
+        seed("answers", bytes([0, status]) + text({"status": {"user_message": "secret-token-of-the-fuzzer\u0301"}}))
     # The shape of a project; no recording of one is among the fixtures.
     fields = {"host": {"value": "db"}, "port": {"value": 5432}}
     project = {"name": "p", "connection": {"name": "c", "type": "postgres", "details": {
