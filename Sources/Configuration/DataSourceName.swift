@@ -90,6 +90,20 @@ extension DataSourceName: CustomStringConvertible, CustomDebugStringConvertible,
   public var customMirror: Mirror { Mirror(self, children: ["description": description]) }
 }
 
+extension DataSourceName {
+  /// libpq is handed keywords as they are: white space or `=` in one would make several, and `://` a URI of it all.
+  private func checked(_ keyword: String) throws(Problem) -> String {
+    let isPlain = keyword.utf8.allSatisfy { byte in
+      switch byte {
+      case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, UInt8(ascii: "_"), UInt8(ascii: "-"): true
+      default: false
+      }
+    }
+    guard isPlain else { throw Problem("expected a keyword of letters and `_` before `=`, found another character") }
+    return keyword
+  }
+}
+
 // MARK: - host=… dbname=…
 
 extension DataSourceName {
@@ -128,7 +142,7 @@ extension DataSourceName {
         }
       }
       guard isClosed else { throw Problem("a single quote is opened and never closed") }
-      set(String(String.UnicodeScalarView(keyword)), String(value))
+      set(try checked(String(String.UnicodeScalarView(keyword))), String(value))
       skipSpace()
     }
   }
@@ -161,11 +175,7 @@ extension DataSourceName {
       guard parts.count == 2, !parts[0].isEmpty else {
         throw Problem("expected name=value after `?` in the URI, found a part without a name or `=`")
       }
-      let keyword = try decoded(parts[0])
-      // Of the keyword form, which libpq is handed, white space and `=` would make several keywords.
-      guard keyword.utf8.allSatisfy({ (0x61...0x7A).contains($0) || (0x41...0x5A).contains($0) || $0 == 0x5F }) else {
-        throw Problem("expected a keyword of letters and `_` before `=` in the URI")
-      }
+      let keyword = try checked(try decoded(parts[0]))
       let value = try decoded(parts[1])
       if keyword == "ssl", value == "true" { set("sslmode", "require") } else { set(keyword, value) }
     }

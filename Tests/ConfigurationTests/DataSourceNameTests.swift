@@ -37,6 +37,7 @@ struct DataSourceNameTests {
     "postgresql://h?=hunter2", "postgresql://h?password=hunter2%C3",
     "postgresql://h/db?a%3D1%20host%3Dhunter2%20b=2", "postgresql://h?pass%27hunter2=1", "postgresql://h?hunter2%5C=1",
     "host=a\0 password=hunter2", "postgresql://h/hunter2\0",
+    "\npostgresql://h=hunter2", "hunter2'=x", "hunter2\\x=y",
   ])
   func whatCannotBeReadIsRefusedWithoutQuotingIt(_ text: String) {
     #expect {
