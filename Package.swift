@@ -139,3 +139,16 @@ let package = Package(
   ],
   cxxLanguageStandard: .cxx17
 )
+
+// Fuzzing needs a build under sanitizers of its own, which scripts/fuzz makes.
+if Context.environment["FUZZ"] != nil {
+  package.targets += [
+    .executableTarget(
+      name: "Fuzz",
+      dependencies: [
+        "AirflowSource", "Configuration", "Correlation", "DbtArtifacts", "DbtCloud", "ExecutionModel",
+        "HTTPClient", "JSONText",
+      ],
+      path: "Tests/Fuzz", exclude: ["seeds.py"], swiftSettings: swift)
+  ]
+}

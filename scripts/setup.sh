@@ -69,3 +69,10 @@ install_packages() {
     }
   ' install "${missing[@]}" || fail "apt-get could not install: ${missing[*]}"
 }
+
+# Whether the toolchain has libFuzzer; not every one does.
+has_fuzzer() {
+  local resources
+  resources=$(swiftc -print-target-info 2>/dev/null | sed -n 's/.*"runtimeResourcePath": "\(.*\)".*/\1/p')
+  [ -n "$resources" ] && compgen -G "$resources/clang/lib/*/libclang_rt.fuzzer-*.a" >/dev/null
+}

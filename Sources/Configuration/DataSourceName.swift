@@ -19,6 +19,8 @@ public struct DataSourceName: Hashable, Sendable {
   }
 
   init(parsing text: String) throws(Problem) {
+    // libpq would read up to there.
+    if text.utf8.contains(0) { throw Problem("expected a libpq connection string, found a NUL character in it") }
     if let end = text.range(ofScheme: "://") {
       let scheme = text[..<end.lowerBound].lowercased()
       guard scheme == "postgresql" || scheme == "postgres" else {
@@ -55,7 +57,12 @@ public struct DataSourceName: Hashable, Sendable {
   /// The connection string for libpq in its keyword form, every value quoted, without the password.
   public var conninfo: String {
     parameters.filter { $0.keyword != "password" }.map { parameter in
-      let value = parameter.value.flatMap { $0 == "'" || $0 == "\\" ? "\\\($0)" : "\($0)" }
+      // By scalars: as characters, a quote and a mark after it are no quote.
+      var value = String.UnicodeScalarView()
+      for scalar in parameter.value.unicodeScalars {
+        if scalar == "'" || scalar == "\\" { value.append("\\") }
+        value.append(scalar)
+      }
       return "\(parameter.keyword)='\(String(value))'"
     }.joined(separator: " ")
   }
@@ -81,6 +88,20 @@ extension DataSourceName: CustomStringConvertible, CustomDebugStringConvertible,
   }
   public var debugDescription: String { description }
   public var customMirror: Mirror { Mirror(self, children: ["description": description]) }
+}
+
+extension DataSourceName {
+  /// libpq is handed keywords as they are: white space or `=` in one would make several, and `://` a URI of it all.
+  private func checked(_ keyword: String) throws(Problem) -> String {
+    let isPlain = keyword.utf8.allSatisfy { byte in
+      switch byte {
+      case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, UInt8(ascii: "_"), UInt8(ascii: "-"): true
+      default: false
+      }
+    }
+    guard isPlain else { throw Problem("expected a keyword of letters and `_` before `=`, found another character") }
+    return keyword
+  }
 }
 
 // MARK: - host=… dbname=…
@@ -121,7 +142,7 @@ extension DataSourceName {
         }
       }
       guard isClosed else { throw Problem("a single quote is opened and never closed") }
-      set(String(String.UnicodeScalarView(keyword)), String(value))
+      set(try checked(String(String.UnicodeScalarView(keyword))), String(value))
       skipSpace()
     }
   }
@@ -154,7 +175,7 @@ extension DataSourceName {
       guard parts.count == 2, !parts[0].isEmpty else {
         throw Problem("expected name=value after `?` in the URI, found a part without a name or `=`")
       }
-      let keyword = try decoded(parts[0])
+      let keyword = try checked(try decoded(parts[0]))
       let value = try decoded(parts[1])
       if keyword == "ssl", value == "true" { set("sslmode", "require") } else { set(keyword, value) }
     }

@@ -14,6 +14,8 @@ public actor DbtCloudClient {
   private let limits: Limits
   private var budget: CallBudget
   private var token: String?
+  /// The token that was read last, hidden in errors after it was refused too.
+  private var hiddenToken = ""
   private var projects: [Int64: KnownProject] = [:]
   /// What has come of artifacts whose download was cut, by endpoint.
   private var partialFiles: [String: HTTPPartialFile] = [:]
@@ -295,6 +297,7 @@ public actor DbtCloudClient {
       throw error(.noToken, endpoint, read.isEmpty ? "it is empty" : "it has characters that no token has")
     }
     token = read
+    hiddenToken = read
     return read
   }
 
@@ -318,7 +321,7 @@ public actor DbtCloudClient {
   private func failure(_ answer: HTTPResponse, _ endpoint: Endpoint) -> DbtCloudError {
     let body = answer.body
     let read = try? Envelope<Bool>(body, source: endpoint.path) { _ in nil }
-    let message = read?.message.map { printable($0.utf8, limit: 200, hiding: token ?? "") } ?? shown(body)
+    let message = read?.message.map { printable($0.utf8, limit: 200, hiding: hiddenToken) } ?? shown(body)
     switch answer.status {
     case 401, 403: return error(.refused(status: answer.status), endpoint, message)
     case 404:
@@ -346,13 +349,13 @@ public actor DbtCloudClient {
   private func error(_ kind: DbtCloudError.Kind, _ endpoint: Endpoint, _ message: String) -> DbtCloudError {
     DbtCloudError(
       kind: kind, account: account.name, url: account.url + endpoint.path,
-      message: printable(message.utf8, limit: 300, hiding: token ?? ""))
+      message: printable(message.utf8, limit: 300, hiding: hiddenToken))
   }
 
   /// The beginning of something that is not what was expected, and what it may be.
   private func shown(_ bytes: [UInt8]) -> String {
     guard let first = bytes.first(where: { $0 > 0x20 }) else { return "an empty answer" }
-    let text = printable(bytes, hiding: token ?? "")
+    let text = printable(bytes, hiding: hiddenToken)
     return first == UInt8(ascii: "<") ? "\(DbtCloudError.pageMark) \(text)" : text
   }
 }

@@ -111,8 +111,8 @@ public struct DbtCloudError: Error, Hashable, Sendable, CustomStringConvertible 
 
 /// Text of a foreign server, made fit for one line of a log: printable, shortened, without the token that was sent.
 func printable(_ text: some Sequence<UInt8>, limit: Int = 80, hiding secret: String) -> String {
-  var shown = String(decoding: Array(text.prefix(8 * limit)), as: UTF8.self)
-  if !secret.isEmpty { shown = replacing(secret, in: shown) }
+  // By bytes: as characters, a letter and a mark after it are another letter.
+  let shown = String(decoding: hide(Array(secret.utf8), in: text, atMost: 8 * limit), as: UTF8.self)
   var line = ""
   for scalar in shown.unicodeScalars {
     let isSpace = scalar.properties.isWhitespace
@@ -127,15 +127,17 @@ func printable(_ text: some Sequence<UInt8>, limit: Int = 80, hiding secret: Str
   return line
 }
 
-private func replacing(_ secret: String, in text: String) -> String {
-  var result = ""
-  var rest = Substring(text)
-  while !rest.isEmpty {
-    if rest.hasPrefix(secret) {
-      result += "***"
+/// The beginning of a text; a secret that only begins there is hidden too.
+private func hide(_ secret: [UInt8], in text: some Sequence<UInt8>, atMost limit: Int) -> [UInt8] {
+  var rest = Array(text.prefix(limit + secret.count))[...]
+  var result: [UInt8] = []
+  while let byte = rest.first, rest.startIndex < limit {
+    if !secret.isEmpty, rest.starts(with: secret) {
+      result += Array("***".utf8)
       rest = rest.dropFirst(secret.count)
     } else {
-      result.append(rest.removeFirst())
+      result.append(byte)
+      rest = rest.dropFirst()
     }
   }
   return result

@@ -31,6 +31,8 @@ final class TokenWindows {
   private let fault: (csimdjson_structure, UnsafeBufferPointer<UInt8>, Int) -> JSONError?
   /// Where each stretch that was come upon starts: a reader may go back to where a damaged value began.
   private var starts: [(first: Int, start: Int)] = []
+  /// Where the first token is. A stretch of white space alone has none, which is an error.
+  private let begin: Int
 
   /// - Parameter fault: what is wrong with a stretch, by its index, its bytes, and how many bytes precede it.
   init(
@@ -41,6 +43,7 @@ final class TokenWindows {
     self.index = index
     self.size = max(size, 1)
     self.fault = fault
+    begin = bytes.firstIndex { !$0.isJSONWhiteSpace } ?? 0
     current = .allocate(capacity: 1)
     current.initialize(to: TokenWindow())
   }
@@ -50,7 +53,7 @@ final class TokenWindows {
   /// Makes the stretch with a token the current one; false when the document ends before it.
   func move(to token: Int) throws -> Bool {
     if token < current.pointee.first || current.pointee.offsets == nil {
-      let back = starts.last { $0.first <= token } ?? (0, 0)
+      let back = starts.last { $0.first <= token } ?? (0, begin)
       try load(first: back.first, start: back.start)
     }
     while token >= current.pointee.end {

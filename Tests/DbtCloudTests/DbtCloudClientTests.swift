@@ -346,4 +346,16 @@ import Testing
     let lane = HTTPLane(name: "test")
     return DbtCloudClient(account: account) { try await lane.send($0) }
   }
+
+  @Test(arguments: [400, 401, 403, 404, 429, 500]) func aTokenThatAServerRepeatsIsInNoError(status: Int) async throws {
+    let token = "secret-1001"
+    let account = try DbtCloudAccount(
+      name: "analytics", accountID: 1001, url: "https://dbt.example", token: { token })
+    let body = Array("<html>Authorization: Token \(token)".utf8)
+    let client = DbtCloudClient(account: account, clock: TestClock().clock) { _ in
+      HTTPResponse(status: status, body: body)
+    }
+    let error = try await #require(throws: DbtCloudError.self) { try await client.head(of: 7) }
+    #expect(!error.description.contains(token), "\(error.description)")
+  }
 }

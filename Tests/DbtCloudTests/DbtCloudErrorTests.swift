@@ -29,6 +29,16 @@ import Testing
     #expect(printable(text.utf8, hiding: "sEcReT") == expected)
   }
 
+  @Test(arguments: [
+    // A mark that joins the token's last letter, a joiner before its first, and a token that the cut goes through.
+    "sEcReT\u{301}", "\u{65}\u{200D}sEcReT", "\u{1F1E6}sEcReT\u{FE0F}",
+    String(repeating: " ", count: 636) + "sEcReT",
+  ])
+  func theTokenIsHiddenWhateverStandsBesideIt(_ text: String) {
+    let shown = Array(printable(text.utf8, hiding: "sEcReT").utf8)
+    #expect(shown.indices.allSatisfy { !shown[$0...].starts(with: "sEcR".utf8) })
+  }
+
   @Test func bytesThatAreNoTextDoNoHarm() {
     #expect(printable([0xFF, 0x00, 0x41], hiding: "") == "\u{FFFD}\u{FFFD}A")
   }

@@ -48,6 +48,12 @@ import Testing
     }
   }
 
+  @Test(arguments: [1, 3, 1000]) func whiteSpaceBeforeTheDocumentMayBeLongerThanAStretch(windowSize: Int) throws {
+    for text in ["\n\"[\"", "   \t\r\n {\"a\":1}", "     7", "  []"] {
+      #expect(try read(text, windowSize: windowSize).get() == read(text, windowSize: 1 << 20).get(), "\(text)")
+    }
+  }
+
   @Test func aReaderMayGoBackToWhereADamagedValueBegan() throws {
     struct Damaged: Error {}
     let text = #"{"a":{"b":[1,2,3],"c":"long enough to be in another stretch","d":[4,5,6]},"e":7}"#

@@ -41,7 +41,7 @@ struct SourceRulesTests {
     #expect(found.filter { !$0.hasPrefix(".") }.subtracting(expected).sorted() == [])
   }
 
-  @Test(arguments: ["scripts/quickstart", "scripts/test", "scripts/bench", ".ci/run"])
+  @Test(arguments: ["scripts/quickstart", "scripts/test", "scripts/bench", "scripts/fuzz", ".ci/run"])
   func scriptsCanBeRunAndStopAtTheFirstError(_ script: String) throws {
     #expect(Repository.isExecutable(script))
     let text = try Repository.text(script)
