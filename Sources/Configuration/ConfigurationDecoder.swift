@@ -188,8 +188,9 @@ struct ConfigurationDecoder {
 
   private func dbtArtifacts(_ reader: SectionReader) -> DbtArtifactsConfiguration? {
     let name = reader.read(DbtArtifactsKeys.name)
+    let datasetNamespace = reader.read(DbtArtifactsKeys.datasetNamespace)
     guard let path = reader.read(DbtArtifactsKeys.path), let name else { return nil }
-    return DbtArtifactsConfiguration(name: name, path: path)
+    return DbtArtifactsConfiguration(name: name, path: path, datasetNamespace: datasetNamespace)
   }
 
   private func sink(_ reader: SectionReader, _ permissions: Permissions) -> SinkConfiguration? {

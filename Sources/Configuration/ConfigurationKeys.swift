@@ -158,8 +158,12 @@ enum DbtArtifactsKeys {
   static let path = Key(
     "path", .path, required: true, example: "/srv/dbt/target",
     "The folder with manifest.json and run_results.json: dbt's target folder, or one they are copied to.")
+  static let datasetNamespace = Key(
+    "dataset_namespace", .text, example: "postgres://db.example:5432",
+    "Namespace of the project's datasets in OpenLineage events; default: the adapter's name, for artifacts do not say where "
+      + "the warehouse is.")
 
-  static let section = Section(path: "dbt_artifacts[]", rows: [name.row, path.row])
+  static let section = Section(path: "dbt_artifacts[]", rows: [name.row, path.row, datasetNamespace.row])
 }
 
 /// The keys of an entry of `sinks:`.

@@ -124,14 +124,20 @@ extension DbtNodeResult {
     var jobID: String?
     var rows: Int64?
     var query: String?
+    var project: String?
+    var location: String?
     try value.members { key, value in
       switch key {
       case "rows_affected": rows = try value.optionalCount()
       case "query_id": query = try value.optionalString()
       case "job_id": jobID = try value.optionalString()
+      case "project_id": project = try value.optionalString()
+      case "location": location = try value.optionalString()
       default: break
       }
     }
+    // BigQuery's jobs have unique ids within a project's location only.
+    if let id = jobID, let project, let location { jobID = "\(project):\(location).\(id)" }
     // Views and drivers that do not count give -1.
     rowsAffected = rows.flatMap { $0 < 0 ? nil : $0 }
     queryID = query ?? jobID

@@ -122,7 +122,10 @@ extension Configuration {
         first
       },
       dbtNamespaces: Dictionary(dbtCloud.map { ($0.name, $0.namespace) }) { first, _ in first },
-      datasets: Dictionary(dbtCloud.map { ($0.name, $0.datasets) }) { first, _ in first })
+      datasets: Dictionary(
+        dbtCloud.map { ($0.name, $0.datasets) }
+          + dbtArtifacts.map { ($0.name, DatasetNaming(namespace: $0.datasetNamespace)) }
+      ) { first, _ in first })
   }
 
   /// The run ids that Airflow's OpenLineage provider gives to attempts, which causes of dbt runs may hold.

@@ -23,7 +23,7 @@ struct Workshop: Sendable {
     self.ledger = ledger
     captures = configuration.airflow.map { Capture($0, ledger: ledger, tuning: Capture.Tuning(propose: propose)) }
     let folder = try WorkFolder()
-    let reader = ArtifactReader()
+    let reader = ArtifactReader(keepsSQL: configuration.keepsSQL)
     enrichments = try configuration.dbtCloud.map {
       try Enrichment($0, allowsPlainHTTP: configuration.allowPlainHTTP, ledger: ledger, reader: reader, folder: folder)
     }

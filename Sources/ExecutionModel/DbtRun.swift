@@ -171,7 +171,7 @@ public struct DbtNodeResult: Hashable, Sendable {
   /// Failing rows of a test.
   public var failures: Int64?
   public var message: String?
-  /// `adapter_response.query_id` or `job_id`.
+  /// `adapter_response.query_id` or `job_id`; of BigQuery `project:location.job_id`.
   public var queryID: String?
   /// `depends_on.nodes`
   public var dependsOn: [String]

@@ -21,6 +21,7 @@ extension LineageEncoder {
       case .cloud: $0.member("dbt_runtime", "cloud")
       case .core: $0.member("dbt_runtime", "core")
       }
+      if let isFullRefresh = execution.step.isFullRefresh { $0.member("full_refresh", isFullRefresh) }
     }
   }
 

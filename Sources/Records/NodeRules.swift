@@ -131,12 +131,12 @@ public enum NodeRules {
     case "model", "seed", "snapshot": break
     default: return nil
     }
-    switch outcome.status {
+    switch outcome.status.lowercased() {
     case "success": return .complete
     // Some batches of the model were built and others were not.
     case "partial success": return outcome.failedBatches == 0 ? .complete : .fail
-    case "error", "fail", "runtime error": return .fail
-    case "skipped", "no-op", "reused": return nil
+    case "error", "fail", "failed", "runtime error": return .fail
+    case "skipped", "skip", "no-op", "reused": return nil
     // It is over, and nobody can tell how.
     default: return .abort
     }

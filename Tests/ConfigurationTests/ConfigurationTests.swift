@@ -30,6 +30,11 @@ struct ConfigurationTests {
         token_command: pass show dbt
         namespace: shop
         ca_file: ca.pem
+        dataset_naming: spec
+        dataset_namespace: { 5: "postgres://a:1", 6: bigquery }
+    dbt_artifacts:
+      - { name: nightly, path: /srv/dbt/target, dataset_namespace: "postgres://db:5432" }
+      - { name: hourly, path: /srv/dbt/hourly }
     sinks:
       - name: lineage
         type: openlineage
@@ -53,6 +58,9 @@ struct ConfigurationTests {
     #expect(configuration.record == RecordConfiguration(conf: .drop, messages: .drop))
     #expect(!configuration.allowInlineSecrets && !configuration.allowPlainHTTP)
 
+    #expect(configuration.dbtCloud[0].datasetNaming == .spec)
+    #expect(configuration.dbtCloud[0].datasetNamespace.ofProjects == [5: "postgres://a:1", 6: "bigquery"])
+    #expect(configuration.dbtArtifacts.map(\.datasetNamespace) == ["postgres://db:5432", nil])
     let prod = configuration.airflow[0]
     #expect(prod.name == "prod" && prod.dsn["host"] == "pgb.example" && prod.namespace == "default")
     #expect(prod.password?.source == .file("/run/credentials/airflow-syncer.service/airflow_password"))

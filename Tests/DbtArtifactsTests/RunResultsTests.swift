@@ -20,6 +20,8 @@ import Testing
   @Test func queryIDsOfSnowflakeAndBigQueryAreKept() throws {
     #expect(try one(#""adapter_response":{"query_id":"01b2"}"#).queryID == "01b2")
     #expect(try one(#""adapter_response":{"job_id":"job_7"}"#).queryID == "job_7")
+    let full = #"{"bytes_processed":1,"location":"EU","project_id":"acme","job_id":"job_7"}"#
+    #expect(try one(#""adapter_response":\#(full)"#).queryID == "acme:EU.job_7")
     #expect(try one(#""adapter_response":"OK""#).queryID == nil)
   }
 

@@ -7,119 +7,154 @@ import Testing
 @testable import OpenLineage
 
 @Suite struct LineageEncoderNodesTests {
-  /// How our events differ from those of OpenLineage's dbt integration, and why. `docs/EVENTS.md` says the same.
-  private enum Difference: CaseIterable {
-    /// It parses SQL for them, or they have no published schema.
-    case noColumnLineageModelOrExposures
-    /// The schema demands text; the integration writes a number.
-    case accountIDIsText
-    /// The integration writes the present time.
-    case testsHaveTimes
-    /// A test that was skipped found nothing, so it neither fails nor counts.
-    case skippedTestsAreLeftOut
-    /// A warning does not fail the run, and stands as a warning.
-    case warningsAreWarnings
-    /// The table's name is its identifier.
-    case sourcesHaveIdentifiers
-    /// An ephemeral model is no table; what it reads is.
-    case ephemeralModelsAreResolved
-    /// The integration forgets seeds.
-    case seedsAreInputs
-    /// Each test stands with the node it is attached to; singular ones have a run of their own alone.
-    case testsAreAttached
-    /// A test run of its own has what it read, whatever kind of node that is.
-    case testsHaveInputs
-    /// What went wrong is said.
-    case errorsAreTold
-    /// Empty texts say nothing.
-    case noEmptyText
-    /// A test's failing rows and limits; the limit is the one that decided.
-    case limitsAreThoseThatDecided
-  }
+  private static let folder = "openlineage/1.12-postgres"
 
-  private struct Leaf: Hashable {
-    var path: String
-    var value: String
-  }
+  /// What OpenLineage's dbt integration does not tell: seeds, their tests, and unit tests. Each START and end by the job's
+  /// name, with how it ended.
+  private static let ownEvents = [
+    "05_test": [
+      "analytics.prod_seeds.seed.jaffle_ops.country_codes.test": "COMPLETE",
+      "unit_test.jaffle_ops.stg_customers.test_customer_rename": "COMPLETE",
+      "unit_test.jaffle_ops.doubled.test_doubled_wrong": "FAIL",
+    ],
+    "07_build": [
+      "analytics.prod_seeds.jaffle_ops.country_codes.build.seed": "COMPLETE",
+      "analytics.prod_seeds.jaffle_ops.payment_methods.build.seed": "COMPLETE",
+      "analytics.prod_seeds.seed.jaffle_ops.country_codes.build.test": "COMPLETE",
+      "unit_test.jaffle_ops.stg_customers.test_customer_rename": "COMPLETE",
+      "unit_test.jaffle_ops.doubled.test_doubled_wrong": "FAIL",
+    ],
+  ]
 
-  /// The values of a document with their paths; lists by what their elements are called.
-  private func leaves(_ value: JSONValue, _ path: String = "") -> Set<Leaf> {
-    switch value {
-    case .object(let members):
-      Set(members.flatMap { leaves($0.value, path.isEmpty ? $0.name : "\(path).\($0.name)") })
-    case .array(let values):
-      Set(
-        values.enumerated().flatMap { index, value in
-          let name = ["name", "key"].compactMap { value[$0]?.stringValue }.first
-          let column = value["column"]?.stringValue.map { "/\($0)" } ?? ""
-          return leaves(value, "\(path)[\((name ?? String(index)) + column)]")
-        })
-    case .string(let text): [Leaf(path: path, value: "\"\(text)\"")]
-    case .number(let text): [Leaf(path: path, value: text)]
-    case .bool(let value): [Leaf(path: path, value: "\(value)")]
-    case .null: []
-    }
-  }
-
-  private func difference(_ job: String, _ leaf: Leaf, isOurs: Bool) -> Difference? {
-    let path = leaf.path
-    if ["columnLineage", "dbt_model", "dbt_exposures"].contains(where: path.contains) {
-      return isOurs ? nil : .noColumnLineageModelOrExposures
-    }
-    if path == "run.facets.dbt_run.account_id" { return .accountIDIsText }
-    if path == "eventTime", job.hasSuffix("test") || job.hasPrefix("test.") { return .testsHaveTimes }
-    if leaf.value == "\"\"" { return isOurs ? nil : .noEmptyText }
-    if path.hasPrefix("run.facets.errorMessage.") { return isOurs ? .errorsAreTold : nil }
-    if path.contains("raw.payments") || path.contains("raw.stripe_payments") { return .sourcesHaveIdentifiers }
-    if path.hasPrefix("inputs[analytics.prod_marts.int_order_payments]") {
-      return isOurs ? nil : .ephemeralModelsAreResolved
-    }
-    if job.contains("fct_orders.build.run"), path.hasPrefix("inputs["), isOurs { return .ephemeralModelsAreResolved }
-    return nil
-  }
-
-  @Test(
-    arguments: [("05_test", String?.none), ("07_build", nil), ("07_build", "catalog")])
-  func eventsAreThoseOfTheReference(_ command: String, _ catalog: String?) throws {
-    let folder = "openlineage/1.12-postgres"
-    let step = try RealSteps.step("\(folder)/\(command)", catalog: catalog.map { "\(folder)/\($0).json" })
-    let name = "\(folder)-\(command)\(catalog.map { "+\($0)" } ?? "").ndjson"
-    let goldens = try fixture(name).split(separator: "\n").map { try JSONValue(parsing: String($0)) }
-    let ours = try RealSteps.events(step, encoder: Target.encoder).map { try bare(parsed($0)) }
-    func key(_ event: JSONValue) -> String {
-      "\(event.at("job.name")?.stringValue ?? "") \(event["eventType"]?.stringValue == "START" ? "START" : "end")"
-    }
-    let theirs = Dictionary(goldens.map { (key($0), $0) }) { first, _ in first }
-    let mine = Dictionary(ours.map { (key($0), $0) }) { first, _ in first }
-    #expect(mine.count == ours.count, "no job has two runs in one step")
-    for key in Set(theirs.keys).union(mine.keys).sorted() {
-      let job = String(key.prefix { $0 != " " })
-      let (left, right) = (theirs[key].map { leaves($0) } ?? [], mine[key].map { leaves($0) } ?? [])
-      if theirs[key] == nil || mine[key] == nil {
-        print("ONLY \(theirs[key] == nil ? "ours" : "theirs"): \(key)")
-        continue
+  @Test func eventsAreThoseOfTheReferenceButForWhatIsListed() throws {
+    var found: Set<ReferenceDifference> = []
+    for (command, catalog) in [("05_test", nil), ("07_build", nil), ("07_build", "+catalog")] {
+      let artifacts = "\(Self.folder)/\(command)"
+      let step = try RealSteps.step(artifacts, catalog: catalog.map { _ in "\(Self.folder)/catalog.json" })
+      let ours = try RealSteps.events(step, encoder: Target.encoder).map { bare(try parsed($0)) }
+      var mine: [EventKey: Set<Leaf>] = [:]
+      for event in ours {
+        let key = ReferenceEvents.key(event)
+        #expect(mine.updateValue(Leaf.all(of: event), forKey: key) == nil, "told twice: \(key)")
       }
-      for leaf in left.subtracting(right).sorted(by: { $0.path < $1.path })
-      where difference(job, leaf, isOurs: false) == nil {
-        print("THEIRS \(key): \(leaf.path) = \(leaf.value.prefix(90))")
+
+      let goldens = try fixture("\(Self.folder)-\(command)\(catalog ?? "").ndjson").split(separator: "\n")
+      let reference = ReferenceEvents(
+        try goldens.map { try JSONValue(parsing: String($0)) },
+        manifest: try JSONValue(parsing: try fixture("\(artifacts)/manifest.json")),
+        runResults: try JSONValue(parsing: try fixture("\(artifacts)/run_results.json")))
+      found.formUnion(reference.found)
+
+      var own: [String: String] = [:]
+      for key in mine.keys where reference.events[key] == nil && !key.isStart {
+        #expect(mine[EventKey(job: key.job, isStart: true)] != nil)
+        own[key.job] = mine[key]?.first { $0.path == "eventType" }?.value.filter { $0 != "\"" }
       }
-      for leaf in right.subtracting(left).sorted(by: { $0.path < $1.path })
-      where difference(job, leaf, isOurs: true) == nil {
-        print("OURS   \(key): \(leaf.path) = \(leaf.value.prefix(90))")
+      #expect(own == Self.ownEvents[command], "\(command): what the reference does not tell")
+      if own.keys.contains(where: { $0.hasSuffix(".seed") }) { found.insert(.seedsAreTold) }
+      if own.keys.contains(where: { $0.hasPrefix("unit_test.") }) { found.insert(.unitTestsAreTold) }
+
+      for (key, expected) in reference.events {
+        let comment = Comment(rawValue: "\(command)\(catalog ?? ""), \(key)")
+        let actual = try #require(mine[key], comment)
+        // The test of the model whose other end is a seed, which the reference files under the seed and forgets.
+        let forgotten = actual.filter { $0.path.contains("assertions[relationships_stg_customers_country_code__") }
+        #expect(forgotten.isEmpty == !key.job.contains("stg_customers") || !key.job.hasSuffix(".test"), comment)
+        let (missing, extra) = (expected.subtracting(actual), actual.subtracting(expected).subtracting(forgotten))
+        #expect(missing.isEmpty && extra.isEmpty, "\(comment): missing \(missing), not expected \(extra)")
       }
+    }
+    #expect(found == Set(ReferenceDifference.allCases), "every listed difference is there")
+  }
+
+  private static let fixtures = [
+    "1.3-postgres/05_test", "1.3-postgres/07_build", "1.7-postgres/03_run", "1.7-postgres/05_test",
+    "1.7-postgres/07_build", "1.7-postgres/14_build_failfast", "1.7-postgres/19_retry", "1.7-postgres/20_no_match",
+    "1.12-duckdb/03_run", "1.12-postgres/03_run", "1.12-postgres/05_test", "1.12-postgres/07_build",
+    "1.12-postgres/14_build_failfast", "1.12-postgres/19_retry", "1.12-postgres/20_no_match",
+  ]
+
+  /// With `RECORDED_OUTPUT` set to a folder, the events are left there for other validators.
+  @Test(arguments: zip(Int64(1)...15, fixtures))
+  func whateverDbtWroteGivesWholeRunsBelowTheDbtRun(_ id: Int64, _ folder: String) throws {
+    let step = try RealSteps.step("dbt/\(folder)")
+    var run = RealSteps.run(step, id: id)
+    (run.startedAt, run.finishedAt) = (step.startedAt, step.finishedAt)
+    let encoder = Target.encoder
+    let ends = try [ExecutionEvent.Transition.start, .fail].map {
+      try encoder.encode(Target.event(.dbtRun(run.key), $0, run.startedAt), dbtRun: run, parent: nil)
+    }
+    let events = try RealSteps.events(step, id: id, encoder: encoder)
+    let parent = try parsed(ends[0]).at("run.runId")
+    var types: [String: [String]] = [:]
+    for event in try events.map({ try parsed($0) }) {
+      types[try #require(event.at("run.runId")?.stringValue), default: []].append(event["eventType"]?.stringValue ?? "")
+      #expect(
+        event.at("run.facets.parent.run.runId") == parent && event.at("run.facets.parent.root.run.runId") == parent)
+      for dataset in (event["inputs"]?.arrayValue ?? []) + (event["outputs"]?.arrayValue ?? []) {
+        let name = try #require(dataset["name"]?.stringValue)
+        #expect(!name.contains("int_order_payments") && !name.hasSuffix(".payments"), "\(name) is no table")
+      }
+    }
+    for (id, types) in types {
+      #expect(types.count == 2 && types[0] == "START" && ["COMPLETE", "FAIL", "ABORT"].contains(types[1]), "\(id)")
+    }
+    #expect(events.isEmpty == folder.hasSuffix("no_match"))
+
+    guard let output = ProcessInfo.processInfo.environment["RECORDED_OUTPUT"] else { return }
+    let name = folder.map { $0 == "/" ? "-" : String($0) }.joined()
+    let lines: [UInt8] = ([ends[0]] + events + [ends[1]]).flatMap { $0 + [UInt8(0x0A)] }
+    try Data(lines).write(to: URL(fileURLWithPath: output).appendingPathComponent("\(name)-events.ndjson"))
+  }
+
+  /// dbt 1.12's run of everything: `dim_customers` reads a seed, an ephemeral chain and views.
+  @Test func whatIsReadIsFoundThroughEphemeralModelsAndInSeeds() throws {
+    func inputs(_ model: String, _ folder: String) throws -> Set<String>? {
+      let events = try RealSteps.events(try RealSteps.step("dbt/\(folder)"), encoder: Target.encoder)
+      let event = try events.map { try parsed($0) }.first {
+        $0.at("job.facets.dbt_node.unique_id")?.stringValue == model && $0["eventType"]?.stringValue != "START"
+          && $0.at("job.facets.jobType.jobType")?.stringValue == "MODEL"
+      }
+      return event.map { Set($0["inputs"]?.arrayValue?.compactMap { $0["name"]?.stringValue } ?? []) }
+    }
+    for folder in ["1.7-postgres/03_run", "1.12-postgres/03_run"] {
+      let customers = try #require(try inputs("model.jaffle_ops.dim_customers", folder))
+      #expect(customers.contains("analytics.prod_seeds.country_codes"), "a seed is read: \(customers)")
+      #expect(customers.contains("analytics.prod_staging.stg_customers"))
+      #expect(
+        try inputs("model.jaffle_ops.fct_orders", folder)
+          == ["analytics.prod_staging.stg_orders", "analytics.prod_staging.stg_payments"])
+      #expect(try inputs("model.jaffle_ops.stg_payments", folder) == ["analytics.raw.stripe_payments"])
+    }
+  }
+
+  @Test func aRunWithSomeFailedBatchesFailsAndStillHasItsOutput() throws {
+    let step = try RealSteps.step("dbt/1.12-duckdb/03_run")
+    let partial = try #require(step.results.first { $0.status == "partial success" })
+    let events = try RealSteps.events(step, encoder: Target.encoder).map { try parsed($0) }.filter {
+      $0.at("job.facets.dbt_node.unique_id")?.stringValue == partial.uniqueID
+    }
+    #expect(events.map { $0["eventType"]?.stringValue } == ["START", "FAIL"])
+    #expect(events.allSatisfy { $0["outputs"]?.arrayValue?.count == 1 })
+  }
+
+  @Test func aFullRefreshIsTold() throws {
+    var step = try RealSteps.step("dbt/1.7-postgres/03_run")
+    for told in [nil, true, false] {
+      step.isFullRefresh = told
+      let event = try parsed(try #require(try RealSteps.events(step, encoder: Target.encoder).first))
+      #expect(event.at("run.facets.dbt_run.full_refresh")?.boolValue == told)
     }
   }
 
   /// Without what the goldens were trimmed of.
   private func bare(_ value: JSONValue, _ path: String = "") -> JSONValue {
-    switch value {
+    let trimmed = ["_producer", "_schemaURL", "producer", "schemaURL", "runId", "parent", "openlineageAdapterVersion"]
+    return switch value {
     case .object(let members):
       .object(
-        members.filter {
-          ![
-            "_producer", "_schemaURL", "producer", "schemaURL", "runId", "parent", "openlineageAdapterVersion",
-          ].contains($0.name) && !(path == "job" && $0.name == "namespace")
-        }.map { .init($0.name, bare($0.value, path.isEmpty ? $0.name : "\(path).\($0.name)")) })
+        members.filter { !trimmed.contains($0.name) && !(path == "job" && $0.name == "namespace") }
+          .map { .init($0.name, bare($0.value, path.isEmpty ? $0.name : "\(path).\($0.name)")) })
     case .array(let values): .array(values.map { bare($0, path) })
     default: value
     }

@@ -21,10 +21,10 @@ enum RealSteps {
   static let connection = DbtConnection(
     name: "postgres-connection", type: "postgres", details: ["host": "127.0.0.1", "port": "55433"])
 
-  static func run(_ step: DbtStep) -> DbtRun {
+  static func run(_ step: DbtStep, id: Int64 = 7) -> DbtRun {
     var run = DbtRun(
-      key: .cloud(host: "h.example", accountID: 11_111, runID: 7), status: "error", isComplete: true, steps: [step])
-    (run.accountID, run.runID, run.jobID, run.projectID) = (11_111, 7, 9, 5)
+      key: .cloud(host: "h.example", accountID: 11_111, runID: id), status: "error", isComplete: true, steps: [step])
+    (run.accountID, run.runID, run.jobID, run.projectID) = (11_111, id, 9, 5)
     run.createdAt = instant("2026-11-20T23:59:00Z")
     return run
   }
@@ -52,8 +52,8 @@ enum RealSteps {
     return execution
   }
 
-  static func events(_ step: DbtStep, encoder: LineageEncoder) throws -> [[UInt8]] {
-    let run = run(step)
+  static func events(_ step: DbtStep, id: Int64 = 7, encoder: LineageEncoder) throws -> [[UInt8]] {
+    let run = run(step, id: id)
     let told = NodeRules.told(
       of: step.results.map { NodeRules.Outcome($0) }, command: step.command, NodeRules.StepTimes(step, of: run))
     return try told.flatMap { told in

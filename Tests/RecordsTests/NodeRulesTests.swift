@@ -27,7 +27,7 @@ struct NodeRulesTests {
     arguments: [
       ("success", ExecutionEvent.Transition?.some(.complete)), ("error", .fail), ("fail", .fail),
       ("runtime error", .fail), ("skipped", nil), ("no-op", nil), ("reused", nil), ("partial success", .fail),
-      ("some new word", .abort),
+      ("some new word", .abort), ("Success", .complete), ("failed", .fail), ("skip", nil),
     ])
   func aModelEndsAsItsStatusSays(_ status: String, _ end: ExecutionEvent.Transition?) {
     for kind in ["model", "seed", "snapshot"] {

@@ -40,6 +40,12 @@ def text(value):
     return None if value is None else value if isinstance(value, str) else repr(value)
 
 
+def job(answer):
+    """BigQuery's jobs have unique ids within a project's location only."""
+    place = [answer.get("project_id"), answer.get("location")]
+    return f"{place[0]}:{place[1]}.{answer['job_id']}" if all(place) and "job_id" in answer else answer.get("job_id")
+
+
 def relation(node):
     config = node.get("config") or {}
     if node["resource_type"] not in ("model", "seed", "snapshot", "source") or config.get("materialized") == "ephemeral":
@@ -137,7 +143,7 @@ def row(result, node, nodes):
         "rows_affected": None if rows is None or rows < 0 else rows,
         "failures": result["failures"],
         "message": result["message"],
-        "query_id": answer.get("query_id") or answer.get("job_id"),
+        "query_id": answer.get("query_id") or job(answer),
         "depends_on": ",".join(node.get("depends_on", {}).get("nodes", [])),
         "attached_node": attached(node) if is_test else None,
         "column": node.get("column_name") if is_test else None,
