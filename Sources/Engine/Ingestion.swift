@@ -70,12 +70,14 @@ public struct Ingestion: Sendable {
     for run in found.runs {
       let key = run.key.description
       outcome.runs.append(key)
-      if try await workshop.ledger.isComplete(run.key) {
+      if try await workshop.ledger.isComplete(core: run) {
         outcome.known.append(key)
       } else {
         try await workshop.ledger.keepComplete(core: run)
+        if let lack = found.lacks[run.key] { outcome.pass.failures.append(lack) }
       }
     }
+    if found.runs.isEmpty, found.problems.isEmpty { outcome.pass.failures += found.remarks }
   }
 }
 

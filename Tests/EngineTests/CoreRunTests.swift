@@ -15,7 +15,10 @@ struct CoreRunTests {
     ).run(name: name)
   }
 
-  @Test(arguments: ["1.3-postgres/07_build", "1.7-postgres/07_build", "1.12-postgres/07_build", "1.12-duckdb/03_run", "1.12-postgres/20_no_match"])
+  @Test(arguments: [
+    "1.3-postgres/07_build", "1.7-postgres/07_build", "1.12-postgres/07_build", "1.12-duckdb/03_run",
+    "1.12-postgres/20_no_match",
+  ])
   func aRunHasWhatItsArtifactsSay(folder: String) throws {
     let run = try #require(try run(folder))
     let step = try #require(run.steps.first)

@@ -100,6 +100,30 @@ import Testing
     #expect(output.status == 74 && output.errorText.contains("/none"))
   }
 
+  @Test(arguments: [
+    (["--dbt-run-results", build], "is a folder"), (["--dbt-run-results", "/dev/null"], "no plain file"),
+    (["--dbt-artifacts", "\(build)/manifest.json"], "is no folder"),
+    (["--dbt-artifacts", Fixtures.path("dbt")], "neither run_results.json nor sources.json"),
+  ])
+  func whatIsNoArtifactIsSaidSo(arguments: [String], message: String) async throws {
+    let output = try await (try lab()).run(["ingest"] + arguments)
+    #expect(output.status == 74 && output.errorText.contains(message), "\(output.errorText)")
+  }
+
+  @Test func aManifestOfAnotherInvocationIsSaidSoAndItsOwnIsTakenLater() async throws {
+    let lab = try lab()
+    let results = ["--dbt-run-results", "\(Self.build)/run_results.json", "--name", "nightly"]
+    let other = Fixtures.path("dbt/1.12-postgres/05_test/manifest.json")
+    let first = try await lab.run(["ingest", "--dbt-manifest", other] + results)
+    #expect(first.status == 1 && first.errorText.contains("another invocation"), "\(first.errorText)")
+    let second = try await lab.run(["ingest", "--dbt-manifest", "\(Self.build)/manifest.json"] + results)
+    #expect(second.status == 0 && !second.text.contains("before") && lab.archived.count == 2)
+    let step = try await lab.records().values.first?["dbt_runs"]?.arrayValue?.first?["steps"]?.arrayValue?.first
+    #expect(step?["artifacts"]?["manifest"]?.stringValue == "fetched")
+    let third = try await lab.run(["ingest"] + results)
+    #expect(third.status == 0 && third.text.contains("before") && lab.archived.count == 2)
+  }
+
   @Test func theDaemonWatchesAFolder() async throws {
     let lab = try lab()
     let target = lab.folder.file("target")
