@@ -43,7 +43,7 @@ struct ChecksScreen {
   func text(_ checks: [CheckSummary]) -> String {
     let rows = checks.map { check in
       [
-        check.outcome.description, check.since.map { "\($0.date) \($0.clock)" } ?? "-",
+        check.outcome.description, check.since.map { "\($0.date) \($0.clock.prefix(5))" } ?? "-",
         "\(check.failed)/\(check.recent)",
         NodeText.name(of: check), NodeText.shortPlace(of: check), Self.name(of: check.lastRun),
       ]

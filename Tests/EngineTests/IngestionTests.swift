@@ -46,7 +46,10 @@ import Testing
   @Test func aRunUnderWayIsLeftForLater() async throws {
     let lab = try lab()
     lab.add([1])
+    lab.standIn.add(StandInRun(accountID: 1001, jobID: 9, runID: 10, createdAt: DbtLab.created))
     lab.standIn.setProgress(.polls(1000))
+    let job = try await lab.run(["ingest", "--dbt-cloud-job-id", "9"])
+    #expect(job.status == 75 && job.errorText.contains("its run 10 is queued"), "\(job.errorText)")
     let output = try await lab.run(["ingest", "--dbt-cloud-run-id", "1"])
     #expect(output.status == 75 && output.errorText.contains("queued"))
     #expect(try await lab.records().isEmpty)
