@@ -1,6 +1,6 @@
 import JSONText
 
-/// An artifact that cannot be read. The run is recorded without what was in it.
+/// An artifact that cannot be read. What is recorded without it, its reader says.
 public struct ArtifactError: Error, Hashable, Sendable, CustomStringConvertible {
   /// What is wrong with it.
   public enum Kind: Hashable, Sendable {
@@ -38,11 +38,9 @@ public struct ArtifactError: Error, Hashable, Sendable, CustomStringConvertible 
     case .unreadable:
       "\(artifact) cannot be read: \(message). Check the free space and the rights of the working directory."
     case .notJSON:
-      "\(artifact) is broken\(at): \(message). It is fetched again; if that does not help, the file that dbt Cloud "
-        + "keeps is damaged and the step is recorded without results."
+      "\(artifact) is broken\(at): \(message). The file is cut short or damaged."
     case .unexpectedShape:
-      "\(artifact) is not as dbt writes it\(at): \(message). The step is recorded without results; please report the "
-        + "dbt version."
+      "\(artifact) is not as dbt writes it\(at): \(message). If dbt has written it, please report its version."
     }
   }
 }

@@ -187,9 +187,7 @@ public actor DbtCloudClient {
         let answer = try await call(endpoint, file: FileTarget(path: path, rest: resumption.rest))
         keep(nil, of: endpoint)
         if answer.status == 404 { return .missing }
-        if name.hasSuffix(".json"), let beginning = beginningOfFile(path),
-          beginning.first(where: { $0 > 0x20 }) != 0x7B
-        {
+        if name.hasSuffix(".json"), let beginning = beginningOfFile(path), !mayBeObject(beginning) {
           removeFile(path)
           throw error(.notJSON(status: answer.status), endpoint, shown(beginning))
         }

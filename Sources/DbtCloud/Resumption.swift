@@ -33,4 +33,10 @@ func beginningOfFile(_ path: String) -> [UInt8]? {
   return count >= 0 ? Array(bytes[..<count]) : nil
 }
 
+/// Whether a text with this beginning may be a JSON object. Some tools put a byte order mark before it.
+func mayBeObject(_ beginning: [UInt8]) -> Bool {
+  let text = beginning.starts(with: [0xEF, 0xBB, 0xBF]) ? beginning[3...] : beginning[...]
+  return text.first { $0 > 0x20 } == UInt8(ascii: "{")
+}
+
 func removeFile(_ path: String) { unlink(path) }

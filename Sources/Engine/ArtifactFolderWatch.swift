@@ -43,11 +43,12 @@ actor ArtifactFolderWatch {
   private func read(isFinal: Bool) async throws -> Outcome {
     let found = try await reader.read(files, name: name, isFinal: isFinal)
     var outcome = Outcome(problems: found.problems)
-    for run in found.runs where try await !ledger.isComplete(run.key) {
+    for run in found.runs where try await !ledger.isComplete(core: run) {
       try await ledger.keepComplete(core: run)
       outcome.runs += 1
+      if let lack = found.lacks[run.key] { outcome.problems.append(lack) }
     }
-    if !found.isUnfinished { patience.noteRead() }
+    patience.noteRead(isDone: isFinal || !found.isUnfinished)
     return outcome
   }
 }
@@ -64,6 +65,8 @@ struct FolderPatience {
   private var done: [String: FileStamp] = [:]
   /// Looks since the files changed.
   private var looks = 0
+  /// Whether they were read as they are, and something was still missing.
+  private var isRead = false
 
   /// Looks after which files that do not belong together are taken as they are: a minute.
   static let looksAtMost = 30
@@ -75,16 +78,19 @@ struct FolderPatience {
       looks = 0
       return .wait
     }
-    looks = now == last ? looks + 1 : 0
+    if now != last { (looks, isRead) = (-1, false) }
+    looks += 1
     last = now
     guard looks > 0 else { return .wait }
-    guard looks < Self.looksAtMost else {
-      done = now
-      return .read(isFinal: true)
-    }
-    return .read(isFinal: false)
+    guard looks < Self.looksAtMost else { return .read(isFinal: true) }
+    // Large files are not read again and again while they stay as they are.
+    return isRead ? .wait : .read(isFinal: false)
   }
 
-  /// The files of the last look were read whole.
-  mutating func noteRead() { done = last }
+  /// The files of the last look were read. What is never noted, because something broke off, is read again.
+  /// - Parameter isDone: nothing is missing, or nothing more is waited for.
+  mutating func noteRead(isDone: Bool) {
+    if isDone { done = last }
+    isRead = true
+  }
 }

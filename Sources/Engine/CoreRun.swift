@@ -7,6 +7,8 @@ struct CoreRun {
   var freshness: SourceFreshness?
   var manifest: Manifest?
   var catalog: Catalog?
+  /// Whether there is a manifest that cannot be read.
+  var isManifestBroken = false
 
   /// The invocation that wrote the results; nil where the file does not say.
   var invocationID: String? { results?.metadata.invocationID ?? freshness?.metadata.invocationID }
@@ -17,7 +19,7 @@ struct CoreRun {
     guard let invocationID, let name = name ?? manifest?.metadata.projectName else { return nil }
     var step = DbtStep(index: 1)
     step.runResults = .notApplicable
-    step.manifest = .missing
+    step.manifest = isManifestBroken ? .invalid : .missing
     if let results { _ = step.fill(results, manifest: manifest) }
     if let freshness { _ = step.fill(freshness, manifest: manifest) }
     if let catalog, !step.nodes.isEmpty { step.add(catalog) }

@@ -19,6 +19,8 @@ public struct ArtifactFiles: Hashable, Sendable {
 
   /// Where dbt writes them in a folder, whether or not they are there.
   public init(folder: String) {
+    var folder = folder
+    while folder.count > 1, folder.hasSuffix("/") { folder.removeLast() }
     self.init(
       manifest: "\(folder)/\(ArtifactName.manifest.rawValue)",
       runResults: "\(folder)/\(ArtifactName.runResults.rawValue)",
@@ -54,6 +56,11 @@ struct CoreRunReader: Sendable {
     var isUnfinished = false
     /// What cannot be used, each with what to do.
     var problems: [String] = []
+    /// Why files that can be read tell of no run.
+    var remarks: [String] = []
+    /// What a run lacks because the files do not belong together.
+    var lacks: [DbtRunKey: String] = [:]
+    fileprivate var broken: Set<String> = []
   }
 
   /// - Parameters:
@@ -73,38 +80,49 @@ struct CoreRunReader: Sendable {
       try await reader.catalog($0, keeping: wanted.union(manifest?.nodes.keys.map(\.self) ?? []))
     }
     guard !outcome.isUnfinished || isFinal else { return outcome }
+    let rest = CoreRun(
+      manifest: manifest, catalog: catalog,
+      isManifestBroken: files.manifest.map(outcome.broken.contains) ?? false)
     if let results {
       if results.areResults {
-        add(CoreRun(results: results, manifest: manifest, catalog: catalog), name, isFinal, &outcome)
-      } else if isFinal {
+        var run = rest
+        run.results = results
+        add(run, name, isFinal, files, &outcome)
+      } else {
         let path = files.runResults ?? ArtifactName.runResults.rawValue
-        outcome.problems.append(
+        outcome.remarks.append(
           "\(path) has no results: `dbt \(results.which ?? "")` has written it. Record the invocation before that one.")
       }
     }
     if let freshness {
-      add(CoreRun(freshness: freshness, manifest: manifest, catalog: catalog), name, isFinal, &outcome)
+      var run = rest
+      run.freshness = freshness
+      add(run, name, isFinal, files, &outcome)
     }
     return outcome
   }
 
-  private func add(_ one: CoreRun, _ name: String?, _ isFinal: Bool, _ outcome: inout Outcome) {
-    var one = one
+  private func add(
+    _ one: CoreRun, _ name: String?, _ isFinal: Bool, _ files: ArtifactFiles, _ outcome: inout Outcome
+  ) {
     let isWhole = one.manifest.map { $0.metadata.invocationID == one.invocationID } ?? false
     if !isWhole, !isFinal {
       outcome.isUnfinished = true
       return
     }
-    // A manifest of another invocation may be another state of the project.
-    let project = one.manifest?.metadata.projectName
-    if !isWhole { one.manifest = nil }
-    if let run = one.run(name: name ?? project) {
+    // A manifest of another invocation may be another state of the project: nothing but the project's name is taken of it.
+    if let run = one.run(name: name) {
       outcome.runs.append(run)
+      if one.manifest != nil, run.steps.first?.manifest == .invalid, let path = files.manifest {
+        outcome.lacks[run.key] =
+          "\(path) is of another invocation of dbt than \(one.invocationID ?? "-"): that run is recorded without it"
+      }
     } else if one.invocationID == nil {
       outcome.problems.append(
         "the artifacts have no `metadata.invocation_id`, by which a run is known; they are not used")
     } else {
-      outcome.problems.append("there is no manifest.json that names the dbt project: give the runs a name (--name)")
+      outcome.problems.append(
+        "no manifest.json names the dbt project (before dbt 1.5 none does): give the run a name (--name)")
     }
   }
 
@@ -117,12 +135,14 @@ struct CoreRunReader: Sendable {
     let copy = copies.next()
     guard copyFile(path, to: copy) != nil else {
       outcome.isUnfinished = true
+      outcome.broken.insert(path)
       if isFinal { outcome.problems.append("\(path) cannot be read, or changes while it is read; try again") }
       return nil
     }
     do { return try await read(copy) } catch let error as ArtifactError {
       outcome.isUnfinished = true
-      if isFinal { outcome.problems.append("\(path): \(error.description)") }
+      outcome.broken.insert(path)
+      if isFinal { outcome.problems.append("\(path): \(error.description) It is not used.") }
       return nil
     }
   }

@@ -70,12 +70,14 @@ public struct Ingestion: Sendable {
     for run in found.runs {
       let key = run.key.description
       outcome.runs.append(key)
-      if try await workshop.ledger.isComplete(run.key) {
+      if try await workshop.ledger.isComplete(core: run) {
         outcome.known.append(key)
       } else {
         try await workshop.ledger.keepComplete(core: run)
+        if let lack = found.lacks[run.key] { outcome.pass.failures.append(lack) }
       }
     }
+    if found.runs.isEmpty, found.problems.isEmpty { outcome.pass.failures += found.remarks }
   }
 }
 
@@ -104,6 +106,9 @@ extension Enrichment {
     case .job(let id):
       let finished = DbtRunFilter(jobID: id, statusCodes: [10, 20, 30])
       guard let newest = try await client.newestRuns(finished, limit: 1).first?.runID else {
+        if let open = try await client.newestRuns(DbtRunFilter(jobID: id), limit: 1).first, let runID = open.runID {
+          return .unfinished("job \(id) has no finished run yet: its run \(runID) is \(open.status)")
+        }
         return .failed("job \(id) of account `\(account.name)` has no finished run, or the token must not see it")
       }
       runID = newest

@@ -38,12 +38,13 @@ public struct Inspection: Sendable {
         findings.append(folder(of: destination.path, subject: "sink \(sink.name)"))
       }
     }
+    findings += configuration.dbtArtifacts.map(artifacts)
     return findings
   }
 
   /// Checks partners and ledger.
   public func online() async -> [Finding] {
-    var findings = [await ledger()]
+    var findings = [await ledger()].compactMap(\.self)
     for airflow in configuration.airflow { findings += await database(airflow) }
     for account in configuration.dbtCloud { findings.append(await token(of: account)) }
     for sink in configuration.sinks {
@@ -83,11 +84,20 @@ public struct Inspection: Sendable {
       : Finding(grade: .bad, subject: subject, text: "\(shown) may not be written by this user")
   }
 
-  private func ledger() async -> Finding {
-    let path = configuration.ledgerPath
+  private func artifacts(_ watched: DbtArtifactsConfiguration) -> Finding {
+    let (path, subject) = (watched.path, "dbt_artifacts \(watched.name)")
     guard access(path, F_OK) == 0 else {
-      return Finding(grade: .good, subject: "ledger", text: "\(path) will be created")
+      return Finding(grade: .warning, subject: subject, text: "\(path) does not exist yet: it is waited for")
     }
+    return access(path, R_OK | X_OK) == 0
+      ? Finding(grade: .good, subject: subject, text: "\(path) can be read")
+      : Finding(grade: .bad, subject: subject, text: "\(path) may not be read by this user")
+  }
+
+  private func ledger() async -> Finding? {
+    let path = configuration.ledgerPath
+    // That it will be made is said already.
+    guard access(path, F_OK) == 0 else { return nil }
     let ledger = Ledger(path: path, purpose: .reading)
     do {
       let version = try await ledger.schemaVersion()

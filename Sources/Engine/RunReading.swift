@@ -148,7 +148,11 @@ struct RunReading: Sendable {
           outcome.warnings.append(error.description)
           return .invalid
         // The page of a proxy says nothing about the artifact: that is waited for.
-        case .notJSON where !error.isWebPage && mayGiveUp: return .invalid
+        case .notJSON where !error.isWebPage && mayGiveUp:
+          outcome.warnings.append(
+            "dbt run \(runID), step \(step): \(artifact.rawValue) is no JSON object (\(error.message)). The run is "
+              + "recorded without it.")
+          return .invalid
         default: throw error
         }
       }
@@ -156,7 +160,7 @@ struct RunReading: Sendable {
     do { return .read(try await read(path)) } catch let error as ArtifactError {
       downloads.drop(path, of: runID)
       if error.isRetryable, !mayGiveUp { throw error }
-      outcome.warnings.append("dbt run \(runID), step \(step): \(error.description)")
+      outcome.warnings.append("dbt run \(runID), step \(step): \(error.description) The run is recorded without it.")
       return .invalid
     }
   }

@@ -118,14 +118,6 @@ extension Ledger {
     }
   }
 
-  /// Whether everything of a dbt run is kept already.
-  public func isComplete(_ key: DbtRunKey) throws -> Bool {
-    try read { database in
-      try database.prepare("SELECT is_complete FROM dbt_run WHERE key = ?").binding { $0(key.description) }
-        .firstRow { $0.bool(0) } ?? false
-    }
-  }
-
   private func keepComplete(_ run: DbtRun, id: Int64, nodes: [KeptNodes], in database: SQLiteDatabase) throws {
     let writer = DbtRunWriter(database: database)
     _ = try writer.keepHead(run, id: id, nextFetchAt: 0)

@@ -32,6 +32,8 @@ public struct NodeRun: Hashable, Sendable {
   /// Of a source.
   public var freshness: [DbtFreshness]
   public var attempts: [AttemptReference]
+  /// Whether a manifest of the run was read, which tells what is made from what.
+  public var isLineageKnown: Bool
   /// What failed or was skipped of what the node is made from, and of what is made from it.
   public var upstream: [NodeGraph.Node]
   public var downstream: [NodeGraph.Node]
@@ -113,6 +115,7 @@ private struct NodeReader {
     return NodeRun(
       run: run, results: results, freshness: freshness,
       attempts: try RecordReader(database: database).attempts(behind: id),
+      isLineageKnown: try database.prepare(Self.selectHasManifest).binding { $0(id) }.firstRow { $0.bool(0) } ?? false,
       upstream: graph.troubleUpstream(of: uniqueID), downstream: graph.troubleDownstream(of: uniqueID))
   }
 
@@ -180,6 +183,8 @@ private struct NodeReader {
     SELECT \(DbtFreshnessRow.columns) FROM dbt_freshness WHERE dbt_run = ? AND unique_id = ?
     ORDER BY step_index, position
     """)
+  private static let selectHasManifest = SQL(
+    "SELECT EXISTS (SELECT 1 FROM dbt_step WHERE dbt_run = ? AND manifest = 'fetched')")
   private static let selectGraph = SQL(
     """
     SELECT n.id, n.unique_id, r.status, n.name, r.failures, r.message, n.attached_node, n.depends_on, r.inputs

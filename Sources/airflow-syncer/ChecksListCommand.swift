@@ -43,9 +43,9 @@ struct ChecksScreen {
   func text(_ checks: [CheckSummary]) -> String {
     let rows = checks.map { check in
       [
-        check.outcome.description, check.since.map { "\($0.date) \($0.clock)" } ?? "-",
+        check.outcome.description, check.since.map { "\($0.date) \($0.clock.prefix(5))" } ?? "-",
         "\(check.failed)/\(check.recent)",
-        check.name ?? check.uniqueID, text.place(of: check), Self.name(of: check.lastRun),
+        NodeText.name(of: check), NodeText.shortPlace(of: check), Self.name(of: check.lastRun),
       ]
     }
     var lines = text.layout.table(
@@ -63,7 +63,8 @@ struct ChecksScreen {
   private static func name(of run: DbtRunKey?) -> String {
     switch run {
     case .cloud(_, _, let id)?: String(id)
-    case .core(_, let id)?: id
+    // The beginning of its key will do for `runs show`.
+    case .core(let name, let id)?: "core/\(name)/\(id.prefix(8))"
     case nil: "-"
     }
   }

@@ -38,7 +38,7 @@ enum ChecksShowCommand {
             $0.member("at", outcome.at)
             $0.member("outcome", outcome.outcome.description)
             $0.member("failures", outcome.failures)
-            $0.member("message", outcome.message)
+            $0.member("message", text.shown(outcome.message))
             $0.member("step", outcome.step)
             $0.key("dbt_run")
             $0.object { text.write(outcome.run, to: &$0) }
@@ -66,11 +66,11 @@ struct CheckScreen {
     let since = check.since.map { "since \($0.date) \($0.clock) UTC, " } ?? ""
     lines.append("\(since)failed \(check.failed) of the last \(check.recent)")
     for outcome in history {
-      let rows = outcome.failures.map { "  \($0) rows" } ?? ""
+      let rows = outcome.failures.map { "  \(NodeText.rows($0))" } ?? ""
       lines.append(
         "\(outcome.at.date) \(outcome.at.clock)  \(text.status(outcome.outcome.description))\(rows)  dbt \(outcome.run.key)"
           + (outcome.run.jobName.map { "  \(Layout.printable($0))" } ?? ""))
-      if outcome.outcome != .pass, let message = outcome.message { lines.append("  \(Layout.printable(message))") }
+      if outcome.outcome != .pass { lines += text.lines(of: outcome.message).map { "  \($0)" } }
       for attempt in outcome.attempts { lines.append("  └ \(text.lines(of: attempt)[0])") }
       if outcome.outcome.isFailing, let href = outcome.run.href { lines.append("  \(Layout.printable(href))") }
     }

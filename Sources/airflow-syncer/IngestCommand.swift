@@ -59,10 +59,24 @@ enum IngestCommand {
     }
     let name = try name(command)
     if let folder = command.text(.dbtArtifacts) {
-      let set = ArtifactFiles(folder: folder)
-      guard [set.runResults, set.sources].contains(where: { isReadable($0) }) else {
+      guard isFolder(folder) else {
         throw CommandFailure(
-          message: "\(folder) has neither run_results.json nor sources.json that can be read", code: .ioError)
+          message: "--dbt-artifacts: "
+            + (access(folder, F_OK) == 0
+              ? "\(folder) is no folder: name the one with manifest.json and run_results.json in it"
+              : "\(folder): \(String(cString: strerror(errno)))"),
+          code: .ioError)
+      }
+      let set = ArtifactFiles(folder: folder)
+      let there = [set.runResults, set.sources].compactMap(\.self).filter { access($0, F_OK) == 0 }
+      guard !there.isEmpty else {
+        throw CommandFailure(
+          message:
+            "\(folder) has neither run_results.json nor sources.json. dbt writes none when it ends before it runs "
+            + "anything, as after an error in the project", code: .ioError)
+      }
+      for path in there + [set.manifest, set.catalog].compactMap(\.self) where access(path, F_OK) == 0 {
+        if let problem = problem(path) { throw CommandFailure(message: problem, code: .ioError) }
       }
       return .files(set, name: name)
     }
@@ -70,9 +84,8 @@ enum IngestCommand {
       throw usage("--dbt-run-results (or --dbt-sources) is missing: a manifest alone tells of no run")
     }
     for option in files {
-      guard let path = command.text(option), !isReadable(path) else { continue }
-      throw CommandFailure(
-        message: "\(option.name): \(path) cannot be read: \(String(cString: strerror(errno)))", code: .ioError)
+      guard let path = command.text(option), let problem = problem(path) else { continue }
+      throw CommandFailure(message: "\(option.name): \(problem)", code: .ioError)
     }
     return .files(
       ArtifactFiles(
@@ -80,7 +93,20 @@ enum IngestCommand {
         catalog: command.text(.dbtCatalog), sources: command.text(.dbtSources)), name: name)
   }
 
-  private static func isReadable(_ path: String?) -> Bool { path.map { access($0, R_OK) == 0 } ?? false }
+  private static func isFolder(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+  }
+
+  /// Why a file cannot be used. What is no plain file, such as a pipe, cannot be copied and read twice.
+  private static func problem(_ path: String) -> String? {
+    var status = stat()
+    guard stat(path, &status) == 0, access(path, R_OK) == 0 else {
+      return "\(path) cannot be read: \(String(cString: strerror(errno)))"
+    }
+    if status.st_mode & S_IFMT == S_IFDIR { return "\(path) is a folder: use --dbt-artifacts for one" }
+    return status.st_mode & S_IFMT == S_IFREG ? nil : "\(path) is no plain file: copy what comes from it into one"
+  }
 
   private static func account(_ command: ParsedCommand, _ configuration: Configuration) throws -> String {
     let known = configuration.dbtCloud.map(\.name)
@@ -92,7 +118,9 @@ enum IngestCommand {
       }
       return name
     }
-    guard let only = known.first else { throw usage("dbt_cloud names no account") }
+    guard let only = known.first else {
+      throw usage("no account is in `dbt_cloud` of \(command.configurationPath): add the one that the run is of")
+    }
     guard known.count == 1 else {
       throw usage("--account is missing: dbt_cloud has several: \(known.joined(separator: ", "))")
     }

@@ -102,6 +102,14 @@ struct Layout: Sendable {
     return shown
   }
 
+  /// Without the blanks around it.
+  static func trimmed(_ text: String) -> String {
+    var rest = text[...]
+    while rest.first?.isWhitespace == true { rest.removeFirst() }
+    while rest.last?.isWhitespace == true { rest.removeLast() }
+    return String(rest)
+  }
+
   /// `1h04m`, `17m02s`, `3.1s`.
   static func duration(_ seconds: Double) -> String {
     guard seconds.isFinite else { return "-" }

@@ -9,6 +9,51 @@ struct NodeText {
   var layout: Layout
   /// `airflow[].ui_url` by instance.
   var uiURLs: [InstanceName: String]
+  /// `record.messages`
+  var messages: RecordOptions.Messages
+
+  /// What dbt said, unless messages are not to be shown.
+  func shown(_ message: String?) -> String? { messages == .keep ? message : nil }
+
+  /// The same for people: its first lines, without empty ones.
+  func lines(of message: String?) -> [String] {
+    let lines = (shown(message) ?? "").split(whereSeparator: \.isNewline).map { Layout.trimmed(String($0)) }
+      .filter { !$0.isEmpty }
+    return lines.prefix(5).map(Layout.printable)
+  }
+
+  /// The line of a message that tells most: dbt's first one only says which node it is about.
+  func gist(of message: String?) -> String? {
+    let lines = lines(of: message)
+    return lines.count > 1 && lines[0].contains(" Error in ") ? lines[1] : lines.first
+  }
+
+  /// `3 rows`
+  static func rows(_ count: Int64) -> String { count == 1 ? "1 row" : "\(count) rows" }
+
+  /// What people call a node whose name is not known: `orders` of `model.shop.orders`, `not_null_orders_id` of
+  /// `test.shop.not_null_orders_id.5f2b1c9d0e`, `raw.orders` of `source.shop.raw.orders`.
+  static func name(of uniqueID: String) -> String {
+    let parts = uniqueID.split(separator: ".", omittingEmptySubsequences: false)
+    switch (parts.first, parts.count) {
+    case ("test", 4...): return parts[2..<(parts.count - 1)].joined(separator: ".")
+    case ("unit_test", 4...): return parts[3...].joined(separator: ".")
+    case (_, 3...): return parts[2...].joined(separator: ".")
+    default: return uniqueID
+    }
+  }
+
+  /// What a check is called; that of a source's freshness has the source's name.
+  static func name(of check: CheckSummary) -> String {
+    isFreshness(check) ? "freshness" : check.name ?? name(of: check.uniqueID)
+  }
+
+  private static func isFreshness(_ check: CheckSummary) -> Bool { check.uniqueID.hasPrefix("source.") }
+
+  /// `orders.id`
+  static func shortPlace(of check: CheckSummary) -> String {
+    check.node.map { name(of: $0) + (check.column.map { ".\($0)" } ?? "") } ?? "-"
+  }
 
   func status(_ status: String) -> String {
     layout.coloured(Layout.printable(status.uppercased()), Layout.colour(ofState: status))
@@ -92,5 +137,8 @@ struct NodeText {
 
 extension Configuration {
   /// How dbt runs, checks and nodes are shown.
-  func nodeText() -> NodeText { NodeText(layout: .standard, uiURLs: recordContext().uiURLs) }
+  func nodeText() -> NodeText {
+    let context = recordContext()
+    return NodeText(layout: .standard, uiURLs: context.uiURLs, messages: context.options.messages)
+  }
 }

@@ -31,15 +31,19 @@ enum RunsShowCommand {
     await ledger.consider(sinks: configuration.sinks.map(\.registration))
     let deliveries = try await ledger.deliveries(of: run.id)
     let now = Instant(microseconds: wallClockMicroseconds())
-    try StandardOutput.write(RecordScreen(layout: .standard, now: now).text(record, deliveries: deliveries))
+    try StandardOutput.write(
+      RecordScreen(text: configuration.nodeText(), now: now).text(record, deliveries: deliveries))
     return .ok
   }
 }
 
 /// The screen of `runs show`: the DAG run, its attempts on a time line, under each its dbt runs with what failed.
 struct RecordScreen {
-  var layout: Layout
+  var text: NodeText
   var now: Instant
+  private var layout: Layout { text.layout }
+
+  init(text: NodeText, now: Instant) { (self.text, self.now) = (text, now) }
 
   func text(_ record: ExecutionRecord, deliveries: [SinkDeliveries]) -> String {
     guard let run = record.header.run else { return dbtRunText(record, deliveries: deliveries) }
@@ -65,7 +69,7 @@ struct RecordScreen {
       let numbers = tries.first == tries.last ? "try \(tries.first)" : "tries \(tries.first) to \(tries.last)"
       lines.append("\(Layout.printable(tries.taskID))\(index)  \(numbers): over before they were seen")
     }
-    if !deliveries.isEmpty { lines.append("SENT  " + deliveries.map(self.text).joined(separator: "  ")) }
+    if !deliveries.isEmpty { lines.append("SENT  " + deliveries.map(self.sent).joined(separator: "  ")) }
     return lines.map(layout.cut).joined(separator: "\n") + "\n"
   }
 
@@ -86,7 +90,7 @@ struct RecordScreen {
       lines.append(Layout.printable("no Airflow attempt is known for it" + (run.cause.map { "; cause: \($0)" } ?? "")))
       for step in run.steps where isTelling(step) { lines += self.lines(of: step) }
     }
-    if !deliveries.isEmpty { lines.append("SENT  " + deliveries.map(self.text).joined(separator: "  ")) }
+    if !deliveries.isEmpty { lines.append("SENT  " + deliveries.map(self.sent).joined(separator: "  ")) }
     return lines.map(layout.cut).joined(separator: "\n") + "\n"
   }
 
@@ -176,14 +180,14 @@ struct RecordScreen {
     ]
     let failed = step.results.filter { !RecordOptions.passedStatuses.contains($0.status) }
     for result in failed.prefix(10) {
-      let rows = result.failures.map { "  \($0) rows" } ?? ""
+      let rows = result.failures.map { "  \(NodeText.rows($0))" } ?? ""
       let on = result.attachedNode.map { "   on \($0)" } ?? result.relation.map { "   → \($0)" } ?? ""
       let label = layout.coloured(result.status.uppercased(), Layout.colour(ofState: result.status))
       lines.append("    \(label) \(Layout.printable(result.name ?? result.uniqueID))\(rows)\(on)")
-      if let message = result.message, result.failures == nil { lines.append("      \(Layout.printable(message))") }
+      if result.failures == nil, let gist = text.gist(of: result.message) { lines.append("      \(gist)") }
     }
     if failed.count > 10 { lines.append("    and \(failed.count - 10) more") }
-    let skipped = step.results.filter { $0.status == "skipped" }.map { $0.name ?? $0.uniqueID }
+    let skipped = step.results.filter { $0.status == "skipped" }.map { $0.name ?? NodeText.name(of: $0.uniqueID) }
     if !skipped.isEmpty {
       let more = skipped.count > 3 ? ", +\(skipped.count - 3)" : ""
       lines.append("      skipped: \(Layout.printable(skipped.prefix(3).joined(separator: ", ")))\(more)")
@@ -191,7 +195,7 @@ struct RecordScreen {
     return lines
   }
 
-  private func text(_ delivery: SinkDeliveries) -> String {
+  private func sent(_ delivery: SinkDeliveries) -> String {
     let made = "\(delivery.made - delivery.pending - delivery.parked)/\(delivery.made)"
     return "\(delivery.sink) \(made)" + (delivery.parked > 0 ? " (\(delivery.parked) parked)" : "")
   }

@@ -17,7 +17,9 @@ enum WhyCommand {
     let found = try await ledger.nodes(named: name)
     guard let node = found.first else {
       throw CommandFailure(
-        message: "no node of a dbt project is known by `\(Layout.printable(name))`", code: .failed)
+        message:
+          "no node of a dbt project is known by `\(Layout.printable(name))`: it is a unique_id, a name, a relation, or a part of "
+          + "one, of a dbt run in the ledger", code: .failed)
     }
     guard found.count == 1 else {
       let names = found.map { "  \(Layout.printable($0.uniqueID + ($0.relation.map { " → \($0)" } ?? "")))" }
@@ -30,7 +32,7 @@ enum WhyCommand {
     let text = configuration.nodeText()
     if command.flag(.json) {
       try StandardOutput.write(
-        WhyDocument(text: text, messages: configuration.recordContext().options.messages).bytes(story))
+        WhyDocument(text: text).bytes(story))
     } else {
       try StandardOutput.write(WhyScreen(text: text).text(story))
     }
@@ -51,11 +53,13 @@ struct WhyScreen {
     if !place.isEmpty { lines.append(Layout.printable(place)) }
     let failing = story.checks.filter { $0.outcome.isFailing || $0.outcome == .warn }
     if !story.checks.isEmpty { lines.append("CHECKS  \(story.checks.count), \(failing.count) not passing") }
+    let isOneScope = Set(story.checks.map(\.scope)).count < 2
     for check in failing.prefix(10) {
       let since = check.since.map { "  since \($0.date) \($0.clock)" } ?? ""
       lines.append(
-        "  \(text.status(check.outcome.description)) \(Layout.printable(check.name ?? check.uniqueID))\(since)"
-          + "  \(check.failed) of last \(check.recent)")
+        "  \(text.status(check.outcome.description)) \(Layout.printable(NodeText.name(of: check)))\(since)"
+          + "  failed \(check.failed) of last \(check.recent)"
+          + (isOneScope ? "" : "  in \(Layout.printable(check.scope))"))
     }
     if failing.count > 10 { lines.append("  and \(failing.count - 10) more") }
     if story.runs.isEmpty { lines.append("no dbt run of it is known") }
@@ -71,17 +75,21 @@ struct WhyScreen {
       let one = result.result
       var parts = ["step \(result.step)", text.status(one.status)]
       if let time = one.executionTime { parts.append(Layout.duration(time)) }
-      if let rows = one.failures ?? one.rowsAffected { parts.append("\(rows) rows") }
+      if let rows = one.failures ?? one.rowsAffected { parts.append(NodeText.rows(rows)) }
       lines.append("  " + parts.joined(separator: "  "))
-      if let message = one.message { lines.append("    \(Layout.printable(message))") }
+      lines += text.lines(of: one.message).map { "    \($0)" }
     }
     for freshness in run.freshness {
       let age = freshness.ageSeconds.map { "  \(Layout.duration($0)) old" } ?? ""
       lines.append("  freshness  \(text.status(freshness.status))\(age)")
-      if let error = freshness.error { lines.append("    \(Layout.printable(error))") }
+      lines += text.lines(of: freshness.error).map { "    \($0)" }
     }
     if run.results.isEmpty, run.freshness.isEmpty { lines.append("  no result of its own") }
-    lines += around("upstream", run.upstream) + around("downstream", run.downstream)
+    if run.isLineageKnown {
+      lines += around("upstream", run.upstream) + around("downstream", run.downstream)
+    } else {
+      lines.append("  upstream and downstream are not known: the run has no manifest.json that could be read")
+    }
     for attempt in run.attempts {
       for (index, line) in text.lines(of: attempt).enumerated() { lines.append((index == 0 ? "  └ " : "    ") + line) }
     }
@@ -91,11 +99,12 @@ struct WhyScreen {
 
   private func around(_ side: String, _ nodes: [NodeGraph.Node]) -> [String] {
     let failed = nodes.filter { $0.status != "skipped" }
-    let skipped = nodes.filter { $0.status == "skipped" }.map { $0.name ?? $0.uniqueID }
+    let skipped = nodes.filter { $0.status == "skipped" }.map { $0.name ?? NodeText.name(of: $0.uniqueID) }
     var lines = failed.prefix(5).map { node in
-      let rows = node.failures.map { "  \($0) rows" } ?? ""
-      let message = node.failures == nil ? node.message.map { "  \($0)" } ?? "" : ""
-      return "  \(side)  \(text.status(node.status)) \(Layout.printable((node.name ?? node.uniqueID) + rows + message))"
+      let rows = node.failures.map { "  \(NodeText.rows($0))" } ?? ""
+      let message = node.failures == nil ? text.gist(of: node.message).map { "  \($0)" } ?? "" : ""
+      let name = node.name ?? NodeText.name(of: node.uniqueID)
+      return "  \(side)  \(text.status(node.status)) \(Layout.printable(name))\(rows)\(message)"
     }
     if failed.count > 5 { lines.append("  \(side)  and \(failed.count - 5) more failed") }
     if !skipped.isEmpty {
@@ -109,7 +118,6 @@ struct WhyScreen {
 /// The same as JSON.
 struct WhyDocument {
   var text: NodeText
-  var messages: RecordOptions.Messages
 
   func bytes(_ story: NodeStory) -> [UInt8] {
     var writer = JSONWriter()
@@ -154,7 +162,7 @@ struct WhyDocument {
           $0.member("execution_time_s", result.result.executionTime)
           $0.member("rows_affected", result.result.rowsAffected)
           $0.member("failures", result.result.failures)
-          $0.member("message", messages == .keep ? result.result.message : nil)
+          $0.member("message", text.shown(result.result.message))
         }
       }
     }
@@ -165,10 +173,11 @@ struct WhyDocument {
           $0.member("status", freshness.status)
           $0.member("max_loaded_at", freshness.maxLoadedAt)
           $0.member("max_loaded_at_time_ago_in_s", freshness.ageSeconds)
-          $0.member("error", messages == .keep ? freshness.error : nil)
+          $0.member("error", text.shown(freshness.error))
         }
       }
     }
+    writer.member("lineage_known", run.isLineageKnown)
     write("upstream", run.upstream, to: &writer)
     write("downstream", run.downstream, to: &writer)
     text.write(run.attempts, to: &writer)
@@ -182,7 +191,7 @@ struct WhyDocument {
           $0.member("unique_id", node.uniqueID)
           $0.member("status", node.status)
           $0.member("failures", node.failures)
-          $0.member("message", messages == .keep ? node.message : nil)
+          $0.member("message", text.shown(node.message))
         }
       }
     }

@@ -15,7 +15,7 @@ struct ArtifactFolderWatchTests {
     var verdicts = [patience.look(stamps(folder))]
     try folder.write("{}", to: "run_results.json")
     for _ in 0..<2 { verdicts.append(patience.look(stamps(folder))) }
-    patience.noteRead()
+    patience.noteRead(isDone: true)
     verdicts.append(patience.look(stamps(folder)))
     try folder.write("{ }", to: "run_results.json")
     for _ in 0..<2 { verdicts.append(patience.look(stamps(folder))) }
@@ -26,9 +26,37 @@ struct ArtifactFolderWatchTests {
     let folder = try TemporaryFolder()
     try folder.write("{}", to: "run_results.json")
     var patience = FolderPatience()
+    let verdicts = (0..<100).map { _ in
+      let verdict = patience.look(stamps(folder))
+      if case .read(let isFinal) = verdict { patience.noteRead(isDone: isFinal) }
+      return verdict
+    }
+    #expect(verdicts.filter { $0 != .wait } == [.read(isFinal: false), .read(isFinal: true)])
+  }
+
+  @Test func whatBrokeOffIsReadAgain() throws {
+    let folder = try TemporaryFolder()
+    try folder.write("{}", to: "run_results.json")
+    var patience = FolderPatience()
+    // Nothing is noted, as when the ledger cannot be written.
     let verdicts = (0..<100).map { _ in patience.look(stamps(folder)) }
-    #expect(verdicts.count { $0 == .read(isFinal: true) } == 1)
-    #expect(verdicts.last == .wait)
+    #expect(verdicts.dropFirst().allSatisfy { $0 != .wait } && verdicts.last == .read(isFinal: true))
+  }
+
+  @Test func aManifestThatComesLateIsAddedToItsRun() async throws {
+    let (folder, target) = (try TemporaryFolder(), try TemporaryFolder())
+    let ledger = Ledger(path: folder.file("ledger.db"), purpose: .syncing)
+    try await ledger.open()
+    let watch = ArtifactFolderWatch(
+      DbtArtifactsConfiguration(name: "nightly", path: target.path), ledger: ledger,
+      reader: CoreRunReader(reader: ArtifactReader(), folder: try WorkFolder()))
+    for (name, runs) in [("run_results.json", 1), ("manifest.json", 1), ("catalog.json", 0)] {
+      let fixture = name == "catalog.json" ? "08_docs_generate" : "07_build"
+      try FileManager.default.copyItem(
+        atPath: Fixtures.path("dbt/1.12-postgres/\(fixture)/\(name)"), toPath: target.file(name))
+      #expect(try await watch.take().runs == runs, "\(name)")
+    }
+    await ledger.close()
   }
 
   @Test func eachInvocationIsRecordedOnceAlsoAfterARestart() async throws {

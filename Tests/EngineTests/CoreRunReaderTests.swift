@@ -38,7 +38,8 @@ struct CoreRunReaderTests {
     #expect(early.runs.isEmpty && early.isUnfinished && early.problems.isEmpty)
     let late = try await read(isFinal: true)
     #expect(late.runs.count == 1)
-    #expect(late.runs.first?.steps.first?.manifest == .missing && late.runs.first?.steps.first?.nodes.isEmpty == true)
+    #expect(late.lacks.values.first?.contains("another invocation") == true)
+    #expect(late.runs.first?.steps.first?.manifest == .invalid && late.runs.first?.steps.first?.nodes.isEmpty == true)
   }
 
   @Test(arguments: [1, 10, 50, 90, 99])
@@ -53,6 +54,15 @@ struct CoreRunReaderTests {
     #expect(late.runs.isEmpty && late.problems.contains { $0.contains("run_results.json") })
   }
 
+  @Test func aRunWhoseManifestIsBrokenSaysSo() async throws {
+    for name in ["manifest.json", "run_results.json"] { try copy(name, from: "07_build") }
+    try folder.write("{\"metadata\": {", to: "manifest.json")
+    let late = try await read(isFinal: true)
+    #expect(late.runs.first?.steps.first?.manifest == .invalid)
+    #expect(late.problems.contains { $0.contains("manifest.json is broken") && $0.contains("not used") })
+    #expect(!late.problems.contains { $0.contains("dbt Cloud") })
+  }
+
   @Test func resultsAndFreshnessOfTwoInvocationsAreTwoRuns() async throws {
     for name in ["manifest.json", "run_results.json"] { try copy(name, from: "07_build") }
     try copy("sources.json", from: "09_source_freshness")
@@ -62,8 +72,9 @@ struct CoreRunReaderTests {
 
   @Test func whatDocsGenerateHasWrittenIsNoRun() async throws {
     for name in ["manifest.json", "run_results.json"] { try copy(name, from: "08_docs_generate") }
-    #expect(try await read().runs.isEmpty)
-    #expect(try await read(isFinal: true).problems.contains { $0.contains("has no results") })
+    let found = try await read()
+    #expect(found.runs.isEmpty && found.problems.isEmpty && !found.isUnfinished)
+    #expect(found.remarks.contains { $0.contains("has no results") })
   }
 
   @Test func anEmptyFolderIsNothing() async throws {

@@ -46,7 +46,10 @@ import Testing
   @Test func aRunUnderWayIsLeftForLater() async throws {
     let lab = try lab()
     lab.add([1])
+    lab.standIn.add(StandInRun(accountID: 1001, jobID: 9, runID: 10, createdAt: DbtLab.created))
     lab.standIn.setProgress(.polls(1000))
+    let job = try await lab.run(["ingest", "--dbt-cloud-job-id", "9"])
+    #expect(job.status == 75 && job.errorText.contains("its run 10 is queued"), "\(job.errorText)")
     let output = try await lab.run(["ingest", "--dbt-cloud-run-id", "1"])
     #expect(output.status == 75 && output.errorText.contains("queued"))
     #expect(try await lab.records().isEmpty)
@@ -98,6 +101,30 @@ import Testing
   func filesThatAreNotThereAreSaidSo(arguments: [String]) async throws {
     let output = try await (try lab()).run(["ingest"] + arguments)
     #expect(output.status == 74 && output.errorText.contains("/none"))
+  }
+
+  @Test(arguments: [
+    (["--dbt-run-results", build], "is a folder"), (["--dbt-run-results", "/dev/null"], "no plain file"),
+    (["--dbt-artifacts", "\(build)/manifest.json"], "is no folder"),
+    (["--dbt-artifacts", Fixtures.path("dbt")], "neither run_results.json nor sources.json"),
+  ])
+  func whatIsNoArtifactIsSaidSo(arguments: [String], message: String) async throws {
+    let output = try await (try lab()).run(["ingest"] + arguments)
+    #expect(output.status == 74 && output.errorText.contains(message), "\(output.errorText)")
+  }
+
+  @Test func aManifestOfAnotherInvocationIsSaidSoAndItsOwnIsTakenLater() async throws {
+    let lab = try lab()
+    let results = ["--dbt-run-results", "\(Self.build)/run_results.json", "--name", "nightly"]
+    let other = Fixtures.path("dbt/1.12-postgres/05_test/manifest.json")
+    let first = try await lab.run(["ingest", "--dbt-manifest", other] + results)
+    #expect(first.status == 1 && first.errorText.contains("another invocation"), "\(first.errorText)")
+    let second = try await lab.run(["ingest", "--dbt-manifest", "\(Self.build)/manifest.json"] + results)
+    #expect(second.status == 0 && !second.text.contains("before") && lab.archived.count == 2)
+    let step = try await lab.records().values.first?["dbt_runs"]?.arrayValue?.first?["steps"]?.arrayValue?.first
+    #expect(step?["artifacts"]?["manifest"]?.stringValue == "fetched")
+    let third = try await lab.run(["ingest"] + results)
+    #expect(third.status == 0 && third.text.contains("before") && lab.archived.count == 2)
   }
 
   @Test func theDaemonWatchesAFolder() async throws {

@@ -96,9 +96,7 @@ struct LedgerWantedRunsTests {
     var run = DbtRun(key: .core(name: "local", invocationID: "5f2c-1"), status: "success", isComplete: true)
     run.startedAt = at(5)
     run.steps = [LedgerNodesTests.step()]
-    #expect(try await !bench.ledger.isComplete(run.key))
     for _ in 0..<2 { try await bench.ledger.keepComplete(core: run) }
-    #expect(try await bench.ledger.isComplete(run.key))
     #expect(try await texts(bench) == ["core/local/5f2c-1"])
     for name in ["core/local/5f2c-1", "5f2c-1", "core/lo"] {
       #expect(try await bench.ledger.runs(named: name).map(\.key) == ["core/local/5f2c-1"], "\(name)")
