@@ -86,7 +86,7 @@ struct MirrorTests {
       "AirflowRows": "LedgerRecordsTests", "CaptureBatch": "CaptureWriterTests", "DbtRows": "LedgerRecordsTests",
       "AttemptReference": "LedgerChecksTests", "DbtNodeRow": "DbtNodeWriterTests",
       "DbtRunWriter": "LedgerDbtRunsTests", "DbtRunWriter+Records": "LedgerWantedRunsTests",
-      "Ledger+Capture": "CaptureWriterTests", "Ledger+CoreRuns": "Engine/IngestionTests", "LinkAim": "LinkSettlerTests",
+      "Ledger+Capture": "CaptureWriterTests", "LinkAim": "LinkSettlerTests",
       "LostTryOpener": "LedgerLostTriesTests", "LostTryReader": "LedgerLostTriesTests",
       "LostTryWriter": "LedgerLostTriesTests", "OutboxItem": "LedgerOutboxTests", "RecordReader": "LedgerRecordsTests",
       "SinkRegistration": "LedgerOutboxTests",
