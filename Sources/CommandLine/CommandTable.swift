@@ -37,7 +37,7 @@ public struct CommandTable: Sendable {
           the daemon records. Not beside a running daemon: that does the same with `runs: all` and `dbt_artifacts`.
           """,
         options: [
-          .dbtCloudRunID, .dbtCloudJobID, .oneAccount, .dbtArtifacts, .dbtManifest, .dbtRunResults, .dbtCatalog,
+          .dbtCloudRunID, .dbtCloudJobID, .account, .dbtArtifacts, .dbtManifest, .dbtRunResults, .dbtCatalog,
           .dbtSources,
           .name,
         ]),
@@ -140,8 +140,6 @@ extension CommandOption {
   public static let dbtCloudRunID = CommandOption("--dbt-cloud-run-id", .count, "ID", "A finished run of dbt Cloud.")
   public static let dbtCloudJobID = CommandOption(
     "--dbt-cloud-job-id", .count, "ID", "The latest finished run of this job of dbt Cloud.")
-  public static let oneAccount = CommandOption(
-    "--account", .text, "NAME", "The entry of `dbt_cloud`; needed where there are several.")
   public static let dbtArtifacts = CommandOption(
     "--dbt-artifacts", .file, "DIR", "A folder with run_results.json or sources.json, and manifest.json, catalog.json.")
   public static let dbtManifest = CommandOption("--dbt-manifest", .file, "FILE", "A manifest.json.")
@@ -155,7 +153,7 @@ extension CommandOption {
   public static let failing = CommandOption("--failing", short: "f", "Only those that failed or could not be done.")
   public static let account = CommandOption(
     "--account", short: "a", .text, "NAME", repeatable: true,
-    "Only this dbt Cloud account, or dbt Core runs of this name; may be repeated.")
+    "Only this dbt Cloud account; checks: or dbt Core runs of this name, may be repeated.")
   public static let json = CommandOption("--json", "Print JSON, for programs.")
   public static let watch = CommandOption("--watch", short: "w", "Show it again and again until interrupted.")
   public static let offline = CommandOption("--offline", "Check the file only, connect to nothing.")

@@ -15,7 +15,7 @@ public enum ExitCode: Int32, Sendable, CaseIterable {
     switch self {
     case .ok: "done; `status`: healthy; `sync`: nothing left to do"
     case .failed:
-      "`status`: degraded; `sync`: something failed or is parked; `runs show`, `checks show`, `why`: nothing of that name, or several"
+      "`status`: degraded; `sync`, `ingest`: something failed or is parked; `runs show`, `checks show`, `why`: nothing of that name, or several"
     case .down: "`status`: down"
     case .usage: "the command line is wrong"
     case .unavailable: "a database or service that is needed does not answer"

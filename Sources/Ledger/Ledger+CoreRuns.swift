@@ -2,14 +2,6 @@ import ExecutionModel
 import SQLite
 
 extension Ledger {
-  /// Whether everything of a dbt run is kept already.
-  public func isComplete(_ key: DbtRunKey) throws -> Bool {
-    try read { database in
-      try database.prepare("SELECT is_complete FROM dbt_run WHERE key = ?").binding { $0(key.description) }
-        .firstRow { $0.bool(0) } ?? false
-    }
-  }
-
   /// Whether all that is now known of a run of dbt Core is kept already. One that was kept without its manifest, because
   /// that was missing or broken, is kept anew with it.
   public func isComplete(core run: DbtRun) throws -> Bool {

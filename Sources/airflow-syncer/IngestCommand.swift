@@ -110,7 +110,11 @@ enum IngestCommand {
 
   private static func account(_ command: ParsedCommand, _ configuration: Configuration) throws -> String {
     let known = configuration.dbtCloud.map(\.name)
-    if let name = command.text(.oneAccount) {
+    let given = command.texts(.account)
+    guard given.count < 2 else {
+      throw usage("--account: a run is of one account, found \(given.joined(separator: ", "))")
+    }
+    if let name = given.first {
       guard known.contains(name) else {
         throw usage("--account \(name): no such account in dbt_cloud, which has: \(known.joined(separator: ", "))")
       }
