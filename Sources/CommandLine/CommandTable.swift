@@ -153,7 +153,7 @@ extension CommandOption {
   public static let failing = CommandOption("--failing", short: "f", "Only those that failed or could not be done.")
   public static let account = CommandOption(
     "--account", short: "a", .text, "NAME", repeatable: true,
-    "This entry of `dbt_cloud` (ingest: one, where there are several), or dbt Core runs of this name; may be repeated.")
+    "Only this dbt Cloud account; checks: or dbt Core runs of this name, may be repeated.")
   public static let json = CommandOption("--json", "Print JSON, for programs.")
   public static let watch = CommandOption("--watch", short: "w", "Show it again and again until interrupted.")
   public static let offline = CommandOption("--offline", "Check the file only, connect to nothing.")

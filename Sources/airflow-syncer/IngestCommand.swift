@@ -110,9 +110,11 @@ enum IngestCommand {
 
   private static func account(_ command: ParsedCommand, _ configuration: Configuration) throws -> String {
     let known = configuration.dbtCloud.map(\.name)
-    let names = command.texts(.account)
-    guard names.count <= 1 else { throw usage("--account is given \(names.count) times; a run has one account") }
-    if let name = names.first {
+    let given = command.texts(.account)
+    guard given.count < 2 else {
+      throw usage("--account: a run is of one account, found \(given.joined(separator: ", "))")
+    }
+    if let name = given.first {
       guard known.contains(name) else {
         throw usage("--account \(name): no such account in dbt_cloud, which has: \(known.joined(separator: ", "))")
       }

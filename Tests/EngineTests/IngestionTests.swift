@@ -90,6 +90,7 @@ import Testing
     ([], "give one of"), (["--dbt-cloud-run-id", "1", "--dbt-artifacts", "/"], "found --dbt-cloud-run-id and"),
     (["--dbt-manifest", "/none"], "tells of no run"),
     (["--dbt-cloud-run-id", "1", "--account", "x"], "no such account"),
+    (["--dbt-cloud-run-id", "1", "--account", "x", "-a", "analytics"], "one account"),
     (["--dbt-artifacts", build, "--name", "a/b"], "letters"),
   ])
   func aCommandLineThatCannotBeMeantIsRefused(arguments: [String], message: String) async throws {

@@ -68,7 +68,7 @@ import Testing
       parents, children = {}, {}
       for part in ("nodes", "exposures", "unit_tests"):
           for one, node in manifest.get(part, {}).items():
-              parents[one] = node["depends_on"]["nodes"]
+              parents[one] = node.get("depends_on", {}).get("nodes", [])
               for parent in parents[one]:
                   children.setdefault(parent, []).append(one)
       status = {r["unique_id"]: r["status"] for r in json.load(open(folder + "/run_results.json"))["results"]}
