@@ -92,8 +92,8 @@ let package = Package(
     .executableTarget(
       name: "Benchmarks",
       dependencies: [
-        "AirflowSource", "Correlation", "DbtArtifacts", "ExecutionModel", "Ledger", "Platform", "Postgres",
-        "CSimdjsonWalk",
+        "AirflowSource", "Correlation", "DbtArtifacts", "ExecutionModel", "JSONText", "Ledger", "Platform",
+        "Postgres", "CSimdjsonWalk",
       ],
       swiftSettings: swift),
 
@@ -122,9 +122,9 @@ let package = Package(
         "ExecutionModel", "Records", "Ledger", "SQLite", "OpenLineage", "TestServers", "LoopbackHTTP", "HTTPClient",
         "JSONText",
       ]),
-    tests("Configuration", []),
-    tests("Telemetry", ["Platform"]),
-    tests("CommandLine", ["Configuration", "ExecutionModel"]),
+    tests("Configuration", ["TestServers"]),
+    tests("Telemetry", ["Platform", "TestServers"]),
+    tests("CommandLine", ["Configuration", "ExecutionModel", "TestServers"]),
     tests(
       "Engine",
       [

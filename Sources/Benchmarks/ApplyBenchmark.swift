@@ -38,9 +38,9 @@ struct ApplyBenchmark {
   }
 
   func run() async throws {
-    let folder = try makeFolder()
-    defer { if !keepsLedger { remove(folder) } }
-    let path = folder + "/ledger.db"
+    let folder = try BenchmarkFolder()
+    defer { if !keepsLedger { folder.remove() } }
+    let path = folder.ledger
     let ledger = Ledger(path: path, purpose: .syncing)
     try await ledger.open()
     let account = AccountDirectory.Account(name: "analytics", accountID: 1001, host: "cloud.getdbt.com")
@@ -84,19 +84,6 @@ struct ApplyBenchmark {
         afterwards: status \(fixed(statusSeconds * 1000, 1)) ms, list of \(listed) runs \(fixed(listSeconds * 1000, 1)) ms
       \(keepsLedger ? "  " + path + "\n" : "")
       """)
-  }
-
-  private func makeFolder() throws -> String {
-    var template = Array("\(temporaryFolder)/airflow-syncer-benchmark-XXXXXX".utf8CString)
-    guard mkdtemp(&template) != nil else { throw WrongUsage() }
-    return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-  }
-
-  private var temporaryFolder: String { getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp" }
-
-  private func remove(_ folder: String) {
-    for ending in ["", "-wal", "-shm", ".lock"] { unlink(folder + "/ledger.db" + ending) }
-    rmdir(folder)
   }
 
   private func bytes(_ path: String) -> Int64 {

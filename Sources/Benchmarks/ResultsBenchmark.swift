@@ -17,15 +17,9 @@ struct ResultsBenchmark {
   }
 
   func run() async throws {
-    let base = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-    var template = Array("\(base)/airflow-syncer-benchmark-XXXXXX".utf8CString)
-    guard mkdtemp(&template) != nil else { throw WrongUsage() }
-    let folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    defer {
-      for ending in ["", "-wal", "-shm", ".lock"] { unlink(folder + "/ledger.db" + ending) }
-      rmdir(folder)
-    }
-    let ledger = Ledger(path: folder + "/ledger.db", purpose: .syncing)
+    let folder = try BenchmarkFolder()
+    defer { folder.remove() }
+    let ledger = Ledger(path: folder.ledger, purpose: .syncing)
     try await ledger.open()
     for number in 0..<3 {
       let run = madeUpRun("large", number, models: models)

@@ -1,4 +1,5 @@
 import Glibc
+import TestServers
 import Testing
 
 @testable import CommandLine
@@ -7,21 +8,15 @@ struct CompletionTests {
   private let table = CommandTable.standard
 
   private func run(_ program: String, _ script: String) throws -> String {
-    var template = Array("/tmp/syncer-completion-XXXXXX".utf8CString)
-    let descriptor = mkstemp(&template)
-    try #require(descriptor >= 0)
-    let path = template.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }  // not empty: it was a C string
-    defer { unlink(path) }
-    let bytes = Array(script.utf8)
-    try #require(write(descriptor, bytes, bytes.count) == bytes.count)
-    close(descriptor)
+    let folder = try TemporaryFolder()
+    let path = try folder.write(script, to: "script")
     let pipe = try #require(popen("\(program) '\(path)' 2>&1", "r"))
     var output = ""
     var chunk = [UInt8](repeating: 0, count: 4096)
     while case let count = fread(&chunk, 1, chunk.count, pipe), count > 0 {
       output += String(decoding: chunk[..<count], as: UTF8.self)
     }
-    #expect(pclose(pipe) == 0, "\(output)")
+    #expect(withExtendedLifetime(folder) { pclose(pipe) } == 0, "\(output)")
     return output
   }
 

@@ -1,9 +1,12 @@
+import TestServers
 import Testing
 
 @testable import Configuration
 
 struct ConfigurationTests {
-  private let folder = TemporaryFolder()
+  private let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
 
   static let whole = """
     ledger: sqlite:state/ledger.db

@@ -1,4 +1,5 @@
 import Glibc
+import TestServers
 import Testing
 
 @testable import Configuration
@@ -40,7 +41,7 @@ struct SecretCommandTests {
   }
 
   @Test func aCommandThatHangsIsKilledWithWhatItStarted() throws {
-    let folder = TemporaryFolder()
+    let folder = try TemporaryFolder()
     let file = folder.path + "/pid"
     #expect(failure(.shell("sleep 600 & echo $! > '\(file)'; wait"), seconds: 3)?.contains("did not end") == true)
     let pid = try #require(Int32(String(decoding: SmallFile.read(file, limit: 100).bytes.dropLast(), as: UTF8.self)))

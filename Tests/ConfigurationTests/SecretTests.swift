@@ -1,10 +1,13 @@
 import Glibc
+import TestServers
 import Testing
 
 @testable import Configuration
 
 struct SecretTests {
-  private let folder = TemporaryFolder()
+  private let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
 
   private func secret(_ path: String) -> Secret { Secret(.file(path), key: "dbt_cloud[0].token_file") }
 

@@ -1,9 +1,12 @@
+import TestServers
 import Testing
 
 @testable import Configuration
 
 struct SmallFileTests {
-  private let folder = TemporaryFolder()
+  private let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
 
   @Test(arguments: [0, 1, 16_384, 16_385, 50_000])
   func isReadWhole(_ count: Int) throws {

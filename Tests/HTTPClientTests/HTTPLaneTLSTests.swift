@@ -1,14 +1,16 @@
 import HTTPClient
 import LoopbackHTTP
+import TestServers
 import Testing
 
 /// Certificates made with the `openssl` command: a certification authority and a server's for the name `localhost`.
 private struct Certificates {
-  let folder = TestFolder()
+  let folder: TemporaryFolder
 
   init() throws {
+    folder = try TemporaryFolder()
     let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
-    folder.write("extensions", "subjectAltName=DNS:localhost\n")
+    try folder.write("subjectAltName=DNS:localhost\n", to: "extensions")
     for command in [
       "req -x509 \(key) -keyout ca.key -out ca.pem -days 2 -subj '/CN=airflow-syncer test authority'",
       "req \(key) -keyout server.key -out server.csr -subj /CN=localhost",

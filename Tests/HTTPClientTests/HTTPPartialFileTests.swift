@@ -1,12 +1,15 @@
 import Glibc
 import LoopbackHTTP
 import Synchronization
+import TestServers
 import Testing
 
 @testable import HTTPClient
 
 @Suite(.timeLimit(.minutes(1))) struct HTTPPartialFileTests {
-  private let folder = TestFolder()
+  private let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
   private let lane = HTTPLane(name: "test")
   private static let body = (0..<300_000).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) }
 

@@ -1,13 +1,14 @@
 import HTTPClient
 import LoopbackHTTP
+import TestServers
 import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct LoopbackServerTests {
   private let lane = HTTPLane(name: "test")
 
   @Test func aFileIsServed() async throws {
-    let folder = TestFolder()
-    folder.write("a.json", "{\"a\":1}")
+    let folder = try TemporaryFolder()
+    try folder.write("{\"a\":1}", to: "a.json")
     let server = try LoopbackServer { [path = folder.path] in LoopbackResponse(body: .file(path + $0.path)) }
     let whole = try await lane.send(HTTPRequest(url: "http://127.0.0.1:\(server.port)/a.json"))
     #expect(whole.body == Array("{\"a\":1}".utf8))
@@ -15,8 +16,8 @@ import Testing
   }
 
   @Test func aFileMayBreakOff() async throws {
-    let folder = TestFolder()
-    folder.write("a.json", "{\"a\":1}")
+    let folder = try TemporaryFolder()
+    try folder.write("{\"a\":1}", to: "a.json")
     let server = try LoopbackServer { [path = folder.path] in
       LoopbackResponse(body: .file(path + $0.path), fault: .truncate(afterBytes: 3))
     }

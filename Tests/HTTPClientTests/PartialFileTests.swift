@@ -1,10 +1,13 @@
 import Glibc
 import HTTPClient
 import LoopbackHTTP
+import TestServers
 import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct PartialFileTests {
-  private let folder = TestFolder()
+  private let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
   private let lane = HTTPLane(name: "test")
 
   private func request(_ server: LoopbackServer, _ name: String = "manifest.json", limit: Int = 1 << 24) -> HTTPRequest
@@ -18,7 +21,7 @@ import Testing
     let server = try LoopbackServer { _ in
       LoopbackResponse(headers: [("Content-Encoding", "gzip")], body: .bytes(Gzip.compress(bytes)))
     }
-    folder.write("manifest.json", "old")
+    try folder.write("old", to: "manifest.json")
     let response = try await lane.send(request(server))
     #expect(response.status == 200 && response.body.isEmpty && response.bytesReceived == bytes.count)
     #expect(folder.read("manifest.json") == bytes)
@@ -33,7 +36,7 @@ import Testing
     let server = try LoopbackServer { _ in
       LoopbackResponse(body: .bytes([UInt8](repeating: 65, count: 100_000)), fault: fault)
     }
-    folder.write("manifest.json", "old")
+    try folder.write("old", to: "manifest.json")
     await #expect(throws: HTTPError.self) { try await lane.send(request(server)) }
     #expect(folder.text("manifest.json") == "old")
     #expect(folder.names == ["manifest.json"])
@@ -48,7 +51,7 @@ import Testing
 
   @Test func anAnswerThatIsNoSuccessStaysInMemory() async throws {
     let server = try LoopbackServer { _ in LoopbackResponse(status: 404, text: "{\"why\":1}") }
-    folder.write("manifest.json", "old")
+    try folder.write("old", to: "manifest.json")
     let response = try await lane.send(request(server))
     #expect(response.status == 404 && response.body == Array("{\"why\":1}".utf8))
     #expect(folder.text("manifest.json") == "old")

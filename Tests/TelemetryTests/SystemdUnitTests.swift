@@ -1,16 +1,15 @@
 import Glibc
+import TestServers
 import Testing
 
 /// The files in systemd/, judged by systemd's own programs.
 @Suite(.enabled(if: access("/usr/bin/systemd-analyze", X_OK) == 0, "systemd is not installed here"))
 struct SystemdUnitTests {
-  private let folder: String
+  private let folder: TemporaryFolder
   private let unit: String
 
   init() throws {
-    var template = Array("/tmp/syncer-unit-XXXXXX".utf8CString)
-    try #require(mkdtemp(&template) != nil)
-    folder = template.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }  // not empty: it was a C string
+    folder = try TemporaryFolder()
     unit = try Self.text("airflow-syncer.service")
   }
 
@@ -41,19 +40,12 @@ struct SystemdUnitTests {
 
   /// The unit with a program that exists: where it is tested, ours is not installed.
   private func installed(_ text: String) throws -> String {
-    let path = folder + "/airflow-syncer.service"
     let words = text.split(separator: "/usr/bin/airflow-syncer", omittingEmptySubsequences: false)
     #expect(words.count == 2)
-    let file = try #require(fopen(path, "w"))
-    fputs(words.joined(separator: "/bin/true"), file)
-    fclose(file)
-    return path
+    return try folder.write(words.joined(separator: "/bin/true"), to: "airflow-syncer.service")
   }
 
-  private func remove() throws { _ = try run("rm -r '\(folder)'") }
-
   @Test func systemdHasNothingToSayAboutTheUnit() throws {
-    defer { try? remove() }
     let path = try installed(unit)
     let verified = try run("systemd-analyze verify --recursive-errors=no '\(path)'")
     #expect(verified.output == "" && verified.status == 0)
@@ -63,7 +55,6 @@ struct SystemdUnitTests {
   }
 
   @Test func theServiceIsHardened() throws {
-    defer { try? remove() }
     let path = try installed(unit)
     let score = try run("systemd-analyze security --offline=true --no-pager --threshold=15 '\(path)'")
     #expect(score.status == 0, "\(score.output.suffix(200))")
@@ -74,7 +65,6 @@ struct SystemdUnitTests {
   }
 
   @Test func whatTheProgramReliesOnIsThere() throws {
-    defer { try? remove() }
     let lines = unit.split(separator: "\n")
     for line in [
       "Type=notify", "StateDirectory=airflow-syncer", "StateDirectoryMode=0750", "UMask=0027", "User=airflow-syncer",
@@ -92,22 +82,20 @@ struct SystemdUnitTests {
   }
 
   @Test func theUserIsMade() throws {
-    defer { try? remove() }
     let made = try run(
-      "mkdir -p '\(folder)/etc' && systemd-sysusers --root='\(folder)' '\(Self.path("airflow-syncer.sysusers.conf"))'"
-        + " && grep -h airflow-syncer '\(folder)/etc/passwd' '\(folder)/etc/group'")
+      "mkdir -p '\(folder.path)/etc' && systemd-sysusers --root='\(folder.path)' '\(Self.path("airflow-syncer.sysusers.conf"))'"
+        + " && grep -h airflow-syncer '\(folder.path)/etc/passwd' '\(folder.path)/etc/group'")
     #expect(made.status == 0, "\(made.output)")
     #expect(made.output.contains(":airflow-syncer:/var/lib/airflow-syncer:/usr/sbin/nologin"))
   }
 
   @Test(.enabled(if: getuid() == 0, "only root may give folders away"))
   func theFoldersAreMade() throws {
-    defer { try? remove() }
     let made = try run(
-      "mkdir -p '\(folder)/etc' && systemd-sysusers --root='\(folder)' '\(Self.path("airflow-syncer.sysusers.conf"))'"
-        + " > /dev/null 2>&1 && systemd-tmpfiles --create --root='\(folder)'"
+      "mkdir -p '\(folder.path)/etc' && systemd-sysusers --root='\(folder.path)' '\(Self.path("airflow-syncer.sysusers.conf"))'"
+        + " > /dev/null 2>&1 && systemd-tmpfiles --create --root='\(folder.path)'"
         + " '\(Self.path("airflow-syncer.tmpfiles.conf"))'"
-        + " && stat -c '%a %u' '\(folder)/etc/airflow-syncer' '\(folder)/etc/airflow-syncer/credentials'")
+        + " && stat -c '%a %u' '\(folder.path)/etc/airflow-syncer' '\(folder.path)/etc/airflow-syncer/credentials'")
     #expect(made.output == "750 0\n700 0\n" && made.status == 0)
   }
 }

@@ -1,20 +1,7 @@
 import Glibc
+import TestServers
 
-/// A folder that is gone with whoever holds it.
-final class TestFolder: Sendable {
-  let path: String
-
-  init() {
-    var template = Array((P_tmpdir + "/http-client-XXXXXX").utf8CString)
-    precondition(mkdtemp(&template) != nil, "no folder could be made")
-    path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-  }
-
-  deinit {
-    for name in names { unlink("\(path)/\(name)") }
-    rmdir(path)
-  }
-
+extension TemporaryFolder {
   var names: [String] {
     guard let folder = opendir(path) else { return [] }
     defer { closedir(folder) }
@@ -38,12 +25,6 @@ final class TestFolder: Sendable {
   }
 
   func text(_ name: String) -> String { String(decoding: read(name) ?? [], as: UTF8.self) }
-
-  func write(_ name: String, _ text: String) {
-    guard let file = fopen("\(path)/\(name)", "w") else { return }
-    fputs(text, file)
-    fclose(file)
-  }
 
   /// Runs a shell's command in this folder, its output thrown away; its exit status.
   func run(_ command: String) -> Int32 {
