@@ -34,7 +34,9 @@ enum AirflowDatabase {
 
   static func connection(conninfo: String) -> PostgresConnection {
     PostgresConnection(
-      PostgresConfiguration(conninfo: conninfo, password: nil, applicationName: "airflow-syncer/test"), name: "test")
+      PostgresConfiguration(
+        conninfo: conninfo, password: nil, applicationName: "airflow-syncer/test", connectTimeout: 60),
+      name: "test")
   }
 
   static func reader(
@@ -47,8 +49,11 @@ enum AirflowDatabase {
   static func patientReader(_ connection: PostgresConnection) -> AirflowReader {
     var limits = ReadLimits()
     limits.readMilliseconds = 3_600_000
+    limits.sweepMilliseconds = 3_600_000
     return AirflowReader(
-      instance: "test", connection: connection, filter: .all, limits: TransactionLimits(), readLimits: limits)
+      instance: "test", connection: connection, filter: .all,
+      limits: TransactionLimits(statementTimeout: 0, lockTimeout: 0, idleTimeout: 0, deadline: 3_600),
+      readLimits: limits)
   }
 
   @discardableResult
