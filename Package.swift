@@ -129,7 +129,7 @@ let package = Package(
       "Engine",
       [
         "ExecutionModel", "TestServers", "HistorySimulator", "DbtCloudStandIn", "LoopbackHTTP", "Configuration",
-        "Ledger",
+        "Ledger", "SQLite",
         "JSONText", "Correlation", "AirflowSource", "Platform", "Telemetry", "DbtCloud", "Postgres",
       ]),
     tests("DbtCloudStandIn", ["ExecutionModel", "HTTPClient", "TestServers", "JSONText"]),

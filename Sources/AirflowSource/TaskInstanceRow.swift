@@ -49,3 +49,16 @@ struct TaskInstanceRow: Hashable, Sendable {
     return false
   }
 }
+
+extension PostgresRow {
+  /// A text column that must not be NULL.
+  func text(_ column: Int, _ pool: inout TextPool) throws -> String {
+    if let text = optionalText(column, &pool) { return text }
+    return try text(column)
+  }
+
+  func optionalText(_ column: Int, _ pool: inout TextPool) -> String? {
+    guard let bytes = unsafeBytes(column) else { return nil }
+    return pool.text(bytes)
+  }
+}

@@ -9,12 +9,12 @@ public struct Catalog: Sendable {
   /// By unique_id; only those that were asked for.
   public var nodes: [String: CatalogNode] = [:]
 
-  /// - Parameter wanted: the unique_ids whose tables and views are kept.
+  /// - Parameter wanted: the unique_ids whose tables and views are kept; nil for all that are relations of the project.
   /// - Throws: ``ArtifactError`` when the file is no JSON or `nodes` or `sources` is no object.
-  public init(path: String, keeping wanted: Set<String>) throws(ArtifactError) {
+  public init(path: String, keeping wanted: Set<String>?) throws(ArtifactError) {
     let name = ArtifactName.catalog.rawValue
     var read = Catalog()
-    var pool = StringPool()
+    var pool = TextPool.ofArtifact()
     try ArtifactError.reading(path, as: name) { cursor, place in
       try cursor.object { key, value in
         let section = key.string
@@ -28,15 +28,19 @@ public struct Catalog: Sendable {
           }
           try value.object { key, value in
             let uniqueID = key.string
-            guard wanted.contains(uniqueID) else { return }
+            guard wanted?.contains(uniqueID) ?? Self.isRelation(uniqueID) else { return }
             place.member = uniqueID
-            read.nodes[uniqueID] = try CatalogNode(reading: &value, &pool)
+            read.nodes.updateValue(try CatalogNode(reading: &value, &pool), forKey: uniqueID)
           }
         default: break
         }
       }
     }
     self = read
+  }
+
+  private static func isRelation(_ uniqueID: String) -> Bool {
+    RelationName.isNode(ofType: String(uniqueID.prefix { $0 != "." }))
   }
 
   init() {}
@@ -53,27 +57,29 @@ public struct CatalogNode: Hashable, Sendable {
 
   public init() {}
 
-  init(reading cursor: inout JSONCursor, _ pool: inout StringPool) throws {
+  init(reading cursor: inout JSONCursor, _ pool: inout TextPool) throws {
     var node = CatalogNode()
     var columns: [(index: Int64, column: DbtColumn)] = []
     try cursor.members { key, value in
       switch key {
       case "columns":
         try value.members { key, value in
-          let name = key
-          var column = DbtColumn(name: "")
+          let ownKey = key
+          var name: String?
+          var type: String?
+          var comment: String?
           var index = Int64.max
           try value.members { key, value in
             switch key {
-            case "name": if let text = try value.optionalString() { column.name = pool.shared(text) }
-            case "type": column.type = pool.unique(try value.optionalText())
+            case "name": name = try value.optionalString(&pool)
+            case "type": type = try value.optionalText(&pool)
             case "index": index = try value.optionalCount() ?? .max
-            case "comment": column.description = pool.unique(try value.optionalText())
+            case "comment": comment = try value.optionalText(&pool)
             default: break
             }
           }
-          if column.name.isEmpty { column.name = pool.shared(name.string) }
-          columns.append((index, column))
+          if name?.isEmpty ?? true { name = ownKey.string(&pool) }
+          columns.append((index, DbtColumn(name: name ?? "", type: type, description: comment)))
         }
       case "stats": try node.readStatistics(&value)
       default: break

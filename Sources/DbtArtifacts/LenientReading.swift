@@ -18,9 +18,9 @@ extension JSONCursor {
   }
 
   /// A string with something in it: dbt writes "" for what nobody described.
-  mutating func optionalText() throws -> String? {
-    let text = try optionalString()
-    return text == "" ? nil : text
+  mutating func optionalText(_ pool: inout TextPool) throws -> String? {
+    guard let text = try optionalString(&pool), !text.isEmpty else { return nil }
+    return text
   }
 
   mutating func optionalInstant() throws -> Instant? { try optionalString().flatMap { Instant($0) } }
@@ -37,26 +37,19 @@ extension JSONCursor {
   }
 
   /// Strings of an array, or one string alone.
-  mutating func strings(_ pool: inout StringPool) throws -> [String]? {
+  mutating func strings(_ pool: inout TextPool) throws -> [String]? {
     switch kind {
-    case .string: return [pool.shared(try string())]
+    case .string: return try optionalString(&pool).map { [$0] }
     case .array:
       var strings: [String] = []
-      try array { element in if let text = try element.optionalString() { strings.append(pool.shared(text)) } }
+      try array { element in if let text = try element.optionalString(&pool) { strings.append(text) } }
       return strings
     default: return nil
     }
   }
 }
 
-/// Keeps one copy of texts that come again and again: threads, packages, paths, ids of upstream nodes.
-struct StringPool {
-  private var known: Set<String> = []
-
-  mutating func shared(_ text: String) -> String {
-    // Up to 15 bytes a string needs no memory of its own.
-    text.utf8.count <= 15 ? text : known.insert(text).memberAfterInsert
-  }
-
-  mutating func unique(_ text: String?) -> String? { text.map { shared($0) } }
+extension TextPool {
+  /// For one artifact: that of a large project has as many names of nodes that others depend on.
+  static func ofArtifact() -> TextPool { TextPool(limit: 1 << 16) }
 }

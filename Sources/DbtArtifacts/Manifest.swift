@@ -17,13 +17,18 @@ public struct Manifest: Sendable {
   /// - Parameters:
   ///   - wanted: the unique_ids whose nodes are kept, besides those that they read.
   ///   - keepsSQL: whether `compiled_code` is kept too.
+  ///   - catalog: adds columns to the nodes.
+  ///   - node: is given each node as soon as it was read, in no certain order. An error may still follow.
   /// - Throws: ``ArtifactError`` when the file is no JSON or a section with wanted nodes is no object.
-  public init(path: String, keeping wanted: Set<String>, keepsSQL: Bool = false) throws(ArtifactError) {
+  public init(
+    path: String, keeping wanted: Set<String>, keepsSQL: Bool = false, catalog: Catalog? = nil,
+    each node: (DbtNode) -> Void = { _ in }
+  ) throws(ArtifactError) {
     let name = ArtifactName.manifest.rawValue
     self = try ArtifactError.naming(name) { place in
       var reading = ManifestReading(
-        document: try JSONDocument(mappingFile: path), wanted: wanted, keepsSQL: keepsSQL)
-      return try reading.manifest(&place)
+        document: try JSONDocument(mappingFile: path), wanted: wanted, keepsSQL: keepsSQL, catalog: catalog)
+      return try reading.manifest(&place, each: node)
     }
   }
 

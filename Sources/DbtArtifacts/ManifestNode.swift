@@ -11,18 +11,18 @@ extension DbtNode {
   ///   - keepsSQL: whether `compiled_code` is read.
   init(
     _ uniqueID: String, reading cursor: inout JSONCursor, resourceType section: String?, keepsSQL: Bool,
-    _ pool: inout StringPool
+    _ pool: inout TextPool
   ) throws {
     var node = DbtNode(uniqueID: uniqueID)
     var parts = Parts()
     try cursor.members { key, value in
       switch key {
-      case "database": node.database = pool.unique(try value.optionalString())
-      case "schema": node.schema = pool.unique(try value.optionalString())
+      case "database": node.database = try value.optionalString(&pool)
+      case "schema": node.schema = try value.optionalString(&pool)
       case "name": node.name = try value.optionalString()
       case "resource_type": node.resourceType = try value.optionalString()
-      case "package_name": node.package = pool.unique(try value.optionalString())
-      case "original_file_path": node.path = pool.unique(try value.optionalString())
+      case "package_name": node.package = try value.optionalString(&pool)
+      case "original_file_path": node.path = try value.optionalString(&pool)
       case "alias": parts.alias = try value.optionalString()
       case "config": try parts.config.read(&value, &pool)
       case "columns": node.columns = try value.columns(&pool)
@@ -30,17 +30,17 @@ extension DbtNode {
         try value.members { key, value in
           if key == "nodes" { node.dependsOn = try value.strings(&pool) ?? [] }
         }
-      case "description": node.description = pool.unique(try value.optionalText())
+      case "description": node.description = try value.optionalText(&pool)
       case "tags": parts.tags = try value.strings(&pool)
       case "meta": (parts.meta, parts.metaOwner) = try value.meta(&pool)
-      case "group": node.group = pool.unique(try value.optionalString())
+      case "group": node.group = try value.optionalString(&pool)
       case "identifier": parts.identifier = try value.optionalString()
       case "owner": parts.exposureOwner = try value.optionalOwner(&pool)
-      case "attached_node": node.attachedNode = pool.unique(try value.optionalString())
-      case "column_name": node.column = pool.unique(try value.optionalString())
+      case "attached_node": node.attachedNode = try value.optionalString(&pool)
+      case "column_name": node.column = try value.optionalString(&pool)
       case "file_key_name": parts.fileKeyName = try value.optionalString()
       case "test_metadata": try parts.test.read(&value)
-      case "compiled_code": if keepsSQL { node.sql = try value.optionalText() }
+      case "compiled_code": if keepsSQL { node.sql = try value.optionalText(&pool) }
       default: break
       }
     }
@@ -60,7 +60,7 @@ extension DbtNode {
       node.severity = parts.config.severity?.lowercased()
       node.warnIf = parts.config.warnIf
       node.errorIf = parts.config.errorIf
-      node.test = pool.unique(parts.test.qualifiedName)
+      node.test = parts.test.qualifiedName
       node.column = node.column ?? parts.test.column
       if node.attachedNode == nil, parts.test.name != nil {
         node.attachedNode = TestAttachment.node(
@@ -97,15 +97,15 @@ private struct ConfigPart {
   var meta: [DbtMeta] = []
   var metaOwner: String?
 
-  mutating func read(_ cursor: inout JSONCursor, _ pool: inout StringPool) throws {
+  mutating func read(_ cursor: inout JSONCursor, _ pool: inout TextPool) throws {
     var part = ConfigPart()
     try cursor.members { key, value in
       switch key {
-      case "materialized": part.materialized = pool.unique(try value.optionalString())
+      case "materialized": part.materialized = try value.optionalString(&pool)
       case "severity": part.severity = try value.optionalString()
-      case "warn_if": part.warnIf = pool.unique(try value.optionalString())
-      case "error_if": part.errorIf = pool.unique(try value.optionalString())
-      case "group": part.group = pool.unique(try value.optionalString())
+      case "warn_if": part.warnIf = try value.optionalString(&pool)
+      case "error_if": part.errorIf = try value.optionalString(&pool)
+      case "group": part.group = try value.optionalString(&pool)
       case "tags": part.tags = try value.strings(&pool)
       case "meta": (part.meta, part.metaOwner) = try value.meta(&pool)
       default: break
@@ -149,54 +149,53 @@ private struct TestPart {
 
 extension JSONCursor {
   /// `columns`: by name, in the order of the project's files.
-  fileprivate mutating func columns(_ pool: inout StringPool) throws -> [DbtColumn] {
+  fileprivate mutating func columns(_ pool: inout TextPool) throws -> [DbtColumn] {
     var columns: [DbtColumn] = []
     try members { key, value in
-      var column = DbtColumn(name: "")
       var name: String?
+      var type: String?
+      var description: String?
       try value.members { key, value in
         switch key {
-        case "name": name = pool.unique(try value.optionalString())
-        case "data_type": column.type = pool.unique(try value.optionalString())
-        case "description": column.description = pool.unique(try value.optionalText())
+        case "name": name = try value.optionalString(&pool)
+        case "data_type": type = try value.optionalString(&pool)
+        case "description": description = try value.optionalText(&pool)
         default: break
         }
       }
-      column.name = name ?? pool.shared(key.string)
-      columns.append(column)
+      columns.append(DbtColumn(name: name ?? key.string(&pool), type: type, description: description))
     }
     return columns
   }
 
   /// The members of `meta`, and the owner among them.
-  fileprivate mutating func meta(_ pool: inout StringPool) throws -> (members: [DbtMeta], owner: String?) {
+  fileprivate mutating func meta(_ pool: inout TextPool) throws -> (members: [DbtMeta], owner: String?) {
     var all: [DbtMeta] = []
     var owner: String?
     try members { key, value in
-      let name = pool.shared(key.string)
-      if name != "owner" {
-        all.append(DbtMeta(key: name, value: pool.shared(try value.textOrJSON())))
-      } else if value.isObject {
-        let text = try value.rawText()
-        all.append(DbtMeta(key: name, value: pool.shared(text)))
-        owner = pool.unique(
-          try JSONDocument(bytes: Array(text.utf8), source: "meta.owner").read { try $0.nameOrEmail() })
-      } else {
-        let isText = value.kind == .string
-        let text = try value.textOrJSON()
-        all.append(DbtMeta(key: name, value: pool.shared(text)))
-        owner = isText ? pool.shared(text) : nil
+      let kind = value.kind
+      let text = try value.textOrJSON(&pool)
+      all.append(DbtMeta(key: key.string(&pool), value: text))
+      guard key == "owner" else { return }
+      switch kind {
+      case .string: owner = text
+      case .object:
+        owner = try JSONDocument(bytes: Array(text.utf8), source: "meta.owner").read { try $0.nameOrEmail() }
+      default: owner = nil
       }
     }
     return (all, owner)
   }
 
   /// A string as it is, anything else as JSON.
-  private mutating func textOrJSON() throws -> String { try kind == .string ? string() : rawText() }
+  private mutating func textOrJSON(_ pool: inout TextPool) throws -> String {
+    if kind == .string, let text = try optionalString(&pool) { return text }
+    return try rawText()
+  }
 
   /// A name, or an object with `name` and `email` as exposures and groups have it.
-  fileprivate mutating func optionalOwner(_ pool: inout StringPool) throws -> String? {
-    pool.unique(isObject ? try nameOrEmail() : try optionalString())
+  fileprivate mutating func optionalOwner(_ pool: inout TextPool) throws -> String? {
+    isObject ? try nameOrEmail() : try optionalString(&pool)
   }
 
   private mutating func nameOrEmail() throws -> String? {

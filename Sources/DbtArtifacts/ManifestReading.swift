@@ -6,7 +6,8 @@ struct ManifestReading {
   let document: JSONDocument
   let wanted: Set<String>
   let keepsSQL: Bool
-  private var pool = StringPool()
+  let catalog: Catalog?
+  private var pool = TextPool.ofArtifact()
   /// Where nodes that were not asked for stand in the file. A node may be read by one that comes before it.
   private var places: [String: Range<Int>] = [:]
 
@@ -16,14 +17,16 @@ struct ManifestReading {
   ]
   private static let artifact = ArtifactName.manifest.rawValue
 
-  init(document: JSONDocument, wanted: Set<String>, keepsSQL: Bool) {
+  init(document: JSONDocument, wanted: Set<String>, keepsSQL: Bool, catalog: Catalog?) {
     self.document = document
     self.wanted = wanted
     self.keepsSQL = keepsSQL
+    self.catalog = catalog
   }
 
-  mutating func manifest(_ place: inout ReadingPlace) throws -> Manifest {
-    let sectionsWanted = Set(wanted.map { Manifest.section(ofNode: $0) })
+  mutating func manifest(_ place: inout ReadingPlace, each: (DbtNode) -> Void) throws -> Manifest {
+    var sectionsWanted: Set<String> = []
+    for uniqueID in wanted { sectionsWanted.insert(Manifest.section(ofNode: uniqueID)) }
     let sections = sectionsWanted.union(wanted.isEmpty ? [] : Self.readableSections)
     var manifest = Manifest()
     manifest.nodes.reserveCapacity(wanted.count)
@@ -43,15 +46,15 @@ struct ManifestReading {
           if sectionsWanted.contains(section) { throw noObject(at: place) }
           return
         }
-        try readSection(&value, into: &manifest, &place)
+        try readSection(&value, into: &manifest, &place, each)
       }
     }
-    try readUpstream(into: &manifest, &place)
+    try readUpstream(into: &manifest, &place, each)
     return manifest
   }
 
   private mutating func readSection(
-    _ section: inout JSONCursor, into manifest: inout Manifest, _ place: inout ReadingPlace
+    _ section: inout JSONCursor, into manifest: inout Manifest, _ place: inout ReadingPlace, _ each: (DbtNode) -> Void
   ) throws {
     try section.object { key, value in
       let uniqueID = key.string
@@ -64,13 +67,18 @@ struct ManifestReading {
       }
       place.member = uniqueID
       guard value.isObject else { throw noObject(at: place) }
-      manifest.nodes[uniqueID] = try node(uniqueID, &value)
+      let node = try node(uniqueID, &value)
+      each(node)
+      // Assigning through the subscript would copy the node.
+      manifest.nodes.updateValue(node, forKey: uniqueID)
     }
     place.member = nil
   }
 
   /// Reads the nodes that those asked for read, through ephemeral models.
-  private mutating func readUpstream(into manifest: inout Manifest, _ place: inout ReadingPlace) throws {
+  private mutating func readUpstream(
+    into manifest: inout Manifest, _ place: inout ReadingPlace, _ each: (DbtNode) -> Void
+  ) throws {
     var open: [String] = []
     for node in manifest.nodes.values { open += node.dependsOn }
     while let id = open.popLast() {
@@ -82,7 +90,8 @@ struct ManifestReading {
       }
       guard let node else { continue }
       if node.relation != nil {
-        manifest.nodes[id] = node
+        each(node)
+        manifest.nodes.updateValue(node, forKey: id)
       } else {
         manifest.pass(id, to: node.dependsOn)
         open += node.dependsOn
@@ -91,8 +100,10 @@ struct ManifestReading {
   }
 
   private mutating func node(_ uniqueID: String, _ value: inout JSONCursor) throws -> DbtNode {
-    let type = uniqueID.split(separator: ".", maxSplits: 1).first.map(String.init)
-    return try DbtNode(uniqueID, reading: &value, resourceType: type, keepsSQL: keepsSQL, &pool)
+    let type = uniqueID.utf8.firstIndex(of: UInt8(ascii: ".")).map { String(uniqueID[..<$0]) }
+    var node = try DbtNode(uniqueID, reading: &value, resourceType: type ?? uniqueID, keepsSQL: keepsSQL, &pool)
+    if let table = catalog?.nodes[uniqueID] { node.join(table) }
+    return node
   }
 
   /// Nothing depends on a test, a hook, an analysis or an exposure.

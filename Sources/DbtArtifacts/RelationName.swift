@@ -18,27 +18,28 @@ enum RelationName {
   /// From `relation_name`, which is quoted as the adapter does it: `"a"."b"."c"`, `` `a`.`b`.`c` ``, `[a].[b].[c]`.
   /// A quote within a name is doubled.
   static func unquoted(_ relationName: String) -> String? {
-    var text = ""
-    var closing: Character?
-    var rest = Substring(relationName)
-    while let character = rest.popFirst() {
+    var text: [UInt8] = []
+    text.reserveCapacity(relationName.utf8.count)
+    var closing: UInt8?
+    var rest = relationName.utf8[...]
+    while let byte = rest.popFirst() {
       if let end = closing {
-        if character != end {
-          text.append(character)
+        if byte != end {
+          text.append(byte)
         } else if rest.first == end {
-          text.append(character)
+          text.append(byte)
           rest.removeFirst()
         } else {
           closing = nil
         }
       } else {
-        switch character {
-        case "\"", "`": closing = character
-        case "[": closing = "]"
-        default: text.append(character)
+        switch byte {
+        case UInt8(ascii: "\""), UInt8(ascii: "`"): closing = byte
+        case UInt8(ascii: "["): closing = UInt8(ascii: "]")
+        default: text.append(byte)
         }
       }
     }
-    return text.isEmpty ? nil : text
+    return text.isEmpty ? nil : String(decoding: text, as: UTF8.self)
   }
 }

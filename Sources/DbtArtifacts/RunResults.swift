@@ -16,7 +16,7 @@ public struct RunResults: Sendable {
   public init(path: String) throws(ArtifactError) {
     let name = ArtifactName.runResults.rawValue
     var read = RunResults()
-    var pool = StringPool()
+    var pool = TextPool.ofArtifact()
     var hasResults = false
     try ArtifactError.reading(path, as: name) { cursor, place in
       try cursor.object { key, value in
@@ -61,7 +61,7 @@ public struct RunResults: Sendable {
 
 extension DbtNodeResult {
   /// One row of `results`.
-  fileprivate init(reading row: inout JSONCursor, _ place: inout ReadingPlace, _ pool: inout StringPool) throws {
+  fileprivate init(reading row: inout JSONCursor, _ place: inout ReadingPlace, _ pool: inout TextPool) throws {
     let name = ArtifactName.runResults.rawValue
     guard row.isObject else {
       throw ArtifactError(kind: .unexpectedShape, artifact: name, place: place.text, message: "an object was expected")
@@ -73,9 +73,9 @@ extension DbtNodeResult {
     try row.object { key, value in
       switch key {
       case "unique_id": uniqueID = try value.optionalString()
-      case "status": status = try value.optionalString()
+      case "status": status = try value.optionalString(&pool)
       case "timing": try result.readTiming(&value)
-      case "thread_id": result.thread = pool.unique(try value.optionalString())
+      case "thread_id": result.thread = try value.optionalString(&pool)
       case "execution_time": result.executionTime = try value.optionalDouble()
       case "message": result.message = try value.optionalString()
       case "failures": result.failures = try value.optionalCount()
@@ -90,12 +90,12 @@ extension DbtNodeResult {
       throw ArtifactError(kind: .unexpectedShape, artifact: name, place: place.text, message: "a string was expected")
     }
     result.uniqueID = uniqueID
-    result.status = pool.shared(status)
+    result.status = status
     // A unique_id is `<resource type>.<package>.<name …>` in every dbt version.
-    let parts = uniqueID.split(separator: ".", maxSplits: 2)
+    let parts = uniqueID.utf8.split(separator: UInt8(ascii: "."), maxSplits: 2)
     if parts.count == 3 {
-      result.resourceType = String(parts[0])
-      result.package = pool.shared(String(parts[1]))
+      result.resourceType = String(Substring(parts[0]))
+      result.package = String(Substring(parts[1]))
     }
     if RelationName.isNode(ofType: result.resourceType) {
       result.relation = relationName.flatMap(RelationName.unquoted)

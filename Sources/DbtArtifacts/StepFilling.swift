@@ -85,8 +85,13 @@ extension DbtStep {
   /// Adds what the catalog knows to the nodes and results in the step. It is of another invocation: dbt writes it for
   /// `docs generate`, which runs nothing.
   public mutating func add(_ catalog: Catalog) {
-    self.catalog = .fetched
     for (id, table) in catalog.nodes { nodes[id]?.join(table) }
+    addSizes(of: catalog)
+  }
+
+  /// As ``add(_:)``, where the nodes are those of a manifest that was read with the catalog.
+  public mutating func addSizes(of catalog: Catalog) {
+    self.catalog = .fetched
     for index in results.indices {
       guard let table = catalog.nodes[results[index].uniqueID], results[index].relation != nil else { continue }
       results[index].relationRows = table.rows
@@ -102,12 +107,38 @@ extension DbtNode {
   /// A column that the project documents and the table lacks is left out: it is not there.
   public mutating func join(_ table: CatalogNode) {
     guard relation != nil, !table.columns.isEmpty else { return }
-    let documented = Dictionary(columns.map { ($0.name.lowercased(), $0) }, uniquingKeysWith: { first, _ in first })
-    columns = table.columns.map { column in
-      guard let ours = documented[column.name.lowercased()] else { return column }
-      return DbtColumn(
-        name: column.name, type: column.type ?? ours.type, description: ours.description ?? column.description)
+    let documented = DocumentedColumns(columns)
+    var joined = table.columns
+    for index in joined.indices {
+      guard let ours = documented.index(of: joined[index].name, at: index) else { continue }
+      if joined[index].type == nil { joined[index].type = columns[ours].type }
+      if let description = columns[ours].description { joined[index].description = description }
     }
+    columns = joined
+  }
+}
+
+/// The columns that a project documents, by name.
+private struct DocumentedColumns {
+  private let columns: [DbtColumn]
+  private let places: [String: Int]
+  /// Up to so many are looked through faster than put in order.
+  private static let few = 64
+
+  init(_ columns: [DbtColumn]) {
+    self.columns = columns
+    places =
+      columns.count <= Self.few
+      ? [:]
+      : Dictionary(
+        columns.enumerated().map { ($0.element.name.lowercased(), $0.offset) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  /// - Parameter index: of the column in its table: most projects document columns in their order.
+  func index(of name: String, at index: Int) -> Int? {
+    if index < columns.count, columns[index].name == name { return index }
+    if columns.count > Self.few { return places[name.lowercased()] }
+    return columns.firstIndex { $0.name.isSameWithoutCase(name) }
   }
 }
 
@@ -128,4 +159,19 @@ extension DbtNodeResult {
     test = node.test
     severity = node.severity
   }
+}
+
+extension String {
+  /// Whether both are the same but for capitals.
+  fileprivate func isSameWithoutCase(_ other: String) -> Bool {
+    for (one, two) in zip(utf8, other.utf8) {
+      if one | two >= 0x80 { return lowercased() == other.lowercased() }
+      if one.lowercasedASCII != two.lowercasedASCII { return false }
+    }
+    return utf8.count == other.utf8.count
+  }
+}
+
+extension UInt8 {
+  fileprivate var lowercasedASCII: UInt8 { (0x41...0x5A).contains(self) ? self | 0x20 : self }
 }

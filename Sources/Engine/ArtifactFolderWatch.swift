@@ -41,10 +41,11 @@ actor ArtifactFolderWatch {
   func take() async throws -> Outcome { try await read(isFinal: true) }
 
   private func read(isFinal: Bool) async throws -> Outcome {
-    let found = try await reader.read(files, name: name, isFinal: isFinal)
+    let ledger = ledger
+    let found = try await reader.read(files, name: name, isFinal: isFinal) { try await ledger.keep($0) }
     var outcome = Outcome(problems: found.problems)
     for run in found.runs where try await !ledger.isComplete(core: run) {
-      try await ledger.keepComplete(core: run)
+      try await ledger.keepComplete(core: run, nodes: found.kept)
       outcome.runs += 1
       if let lack = found.lacks[run.key] { outcome.problems.append(lack) }
     }

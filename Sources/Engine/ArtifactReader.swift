@@ -13,11 +13,29 @@ actor ArtifactReader {
 
   func runResults(_ path: String) throws -> RunResults { try RunResults(path: path) }
 
-  func manifest(_ path: String, keeping wanted: Set<String>) throws -> Manifest {
-    try Manifest(path: path, keeping: wanted, keepsSQL: keepsSQL)
+  /// - Parameters:
+  ///   - catalog: adds columns to the nodes.
+  ///   - pieces: is given the nodes of a large manifest while others are read; those after the last piece are left out.
+  func manifest(
+    _ path: String, keeping wanted: Set<String>, catalog: Catalog? = nil,
+    pieces: AsyncStream<[DbtNode]>.Continuation? = nil
+  ) throws -> Manifest {
+    var piece: [DbtNode] = []
+    return try Manifest(path: path, keeping: wanted, keepsSQL: keepsSQL, catalog: catalog) { node in
+      guard let pieces else { return }
+      piece.append(node)
+      if piece.count == Self.nodesOfPiece {
+        pieces.yield(piece)
+        piece.removeAll(keepingCapacity: true)
+      }
+    }
   }
 
-  func catalog(_ path: String, keeping wanted: Set<String>) throws -> Catalog {
+  /// Writing so many takes some tens of milliseconds.
+  private static let nodesOfPiece = 1000
+
+  /// - Parameter wanted: the unique_ids whose tables are kept; nil for all.
+  func catalog(_ path: String, keeping wanted: Set<String>?) throws -> Catalog {
     try Catalog(path: path, keeping: wanted)
   }
 

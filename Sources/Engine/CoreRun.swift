@@ -5,6 +5,7 @@ import ExecutionModel
 struct CoreRun {
   var results: RunResults?
   var freshness: SourceFreshness?
+  /// Read with the catalog.
   var manifest: Manifest?
   var catalog: Catalog?
   /// Whether there is a manifest that cannot be read.
@@ -22,7 +23,7 @@ struct CoreRun {
     step.manifest = isManifestBroken ? .invalid : .missing
     if let results { _ = step.fill(results, manifest: manifest) }
     if let freshness { _ = step.fill(freshness, manifest: manifest) }
-    if let catalog, !step.nodes.isEmpty { step.add(catalog) }
+    if let catalog, !step.nodes.isEmpty { step.addSizes(of: catalog) }
     step.command = step.command ?? (freshness == nil ? nil : "freshness")
     step.name = "dbt " + (freshness == nil ? step.command ?? "" : "source freshness")
     step.status = isFailed ? "error" : "success"

@@ -1,5 +1,6 @@
 import DbtArtifacts
 import ExecutionModel
+import Ledger
 
 /// The artifacts of dbt in files of this machine.
 public struct ArtifactFiles: Hashable, Sendable {
@@ -47,6 +48,16 @@ public struct ArtifactFiles: Hashable, Sendable {
 struct CoreRunReader: Sendable {
   let reader: ArtifactReader
   let folder: WorkFolder
+  /// Of the catalog, so that it is read beside the results.
+  private let catalogReader = ArtifactReader()
+
+  init(reader: ArtifactReader, folder: WorkFolder) {
+    self.reader = reader
+    self.folder = folder
+  }
+
+  /// Keeps the nodes of a large project while it is still read.
+  typealias KeepNodes = @Sendable (AsyncStream<[DbtNode]>) async throws -> KeptDbtNodes
 
   /// What was found.
   struct Outcome: Sendable {
@@ -60,30 +71,38 @@ struct CoreRunReader: Sendable {
     var remarks: [String] = []
     /// What a run lacks because the files do not belong together.
     var lacks: [DbtRunKey: String] = [:]
-    fileprivate var broken: Set<String> = []
+    /// Nodes of the runs that are in the ledger already.
+    var kept = KeptDbtNodes()
   }
 
   /// - Parameters:
   ///   - name: whose runs they are; nil for the name of the dbt project.
   ///   - isFinal: nothing more is waited for: what is there is used without what is missing.
-  func read(_ files: ArtifactFiles, name: String?, isFinal: Bool) async throws -> Outcome {
+  ///   - keep: nil to keep nodes with their runs alone.
+  func read(
+    _ files: ArtifactFiles, name: String?, isFinal: Bool, keep: KeepNodes? = nil
+  ) async throws -> Outcome {
     var outcome = Outcome()
     let copies = Copies(folder)
     defer { copies.remove() }
-    let results = try await load(files.runResults, copies, isFinal, &outcome) { try await reader.runResults($0) }
-    let freshness = try await load(files.sources, copies, isFinal, &outcome) { try await reader.freshness($0) }
-    let wanted = (results?.uniqueIDs ?? []).union(freshness?.uniqueIDs ?? [])
-    let manifest = try await load(files.manifest, copies, isFinal, &outcome) {
-      try await reader.manifest($0, keeping: wanted)
+    let (own, paths) = (files, (0..<4).map { _ in copies.next() })
+    async let tables = load(own.catalog, paths[0], isFinal) { try await catalogReader.catalog($0, keeping: nil) }
+    let results = try await load(files.runResults, paths[1], isFinal) { try await reader.runResults($0) }
+    let freshness = try await load(files.sources, paths[2], isFinal) { try await reader.freshness($0) }
+    let catalog = try await tables
+    let wanted = (results.value?.uniqueIDs ?? []).union(freshness.value?.uniqueIDs ?? [])
+    let manifest = try await load(files.manifest, paths[3], isFinal) { path in
+      try await keeping(keep) { pieces in
+        try await reader.manifest(path, keeping: wanted, catalog: catalog.value, pieces: pieces)
+      }
     }
-    let catalog = try await load(files.catalog, copies, isFinal, &outcome) {
-      try await reader.catalog($0, keeping: wanted.union(manifest?.nodes.keys.map(\.self) ?? []))
-    }
+    outcome.isUnfinished = results.isBroken || freshness.isBroken || manifest.isBroken || catalog.isBroken
+    outcome.problems = [results.problem, freshness.problem, manifest.problem, catalog.problem].compactMap(\.self)
+    outcome.kept = manifest.value?.kept ?? KeptDbtNodes()
     guard !outcome.isUnfinished || isFinal else { return outcome }
     let rest = CoreRun(
-      manifest: manifest, catalog: catalog,
-      isManifestBroken: files.manifest.map(outcome.broken.contains) ?? false)
-    if let results {
+      manifest: manifest.value?.manifest, catalog: catalog.value, isManifestBroken: manifest.isBroken)
+    if let results = results.value {
       if results.areResults {
         var run = rest
         run.results = results
@@ -94,7 +113,7 @@ struct CoreRunReader: Sendable {
           "\(path) has no results: `dbt \(results.which ?? "")` has written it. Record the invocation before that one.")
       }
     }
-    if let freshness {
+    if let freshness = freshness.value {
       var run = rest
       run.freshness = freshness
       add(run, name, isFinal, files, &outcome)
@@ -126,25 +145,38 @@ struct CoreRunReader: Sendable {
     }
   }
 
-  /// nil when there is no such file, or it cannot be used.
+  /// What became of one file.
+  private struct Loaded<Value: Sendable>: Sendable {
+    /// nil when there is no such file, or it cannot be used.
+    var value: Value?
+    var isBroken = false
+    var problem: String?
+  }
+
   private func load<Value>(
-    _ path: String?, _ copies: Copies, _ isFinal: Bool, _ outcome: inout Outcome,
-    read: (String) async throws -> Value
-  ) async throws -> Value? {
-    guard let path, FileStamp(path: path) != nil else { return nil }
-    let copy = copies.next()
+    _ path: String?, _ copy: String, _ isFinal: Bool, read: (String) async throws -> Value
+  ) async throws -> Loaded<Value> {
+    guard let path, FileStamp(path: path) != nil else { return Loaded() }
+    func broken(_ problem: String) -> Loaded<Value> { Loaded(isBroken: true, problem: isFinal ? problem : nil) }
     guard copyFile(path, to: copy) != nil else {
-      outcome.isUnfinished = true
-      outcome.broken.insert(path)
-      if isFinal { outcome.problems.append("\(path) cannot be read, or changes while it is read; try again") }
-      return nil
+      return broken("\(path) cannot be read, or changes while it is read; try again")
     }
-    do { return try await read(copy) } catch let error as ArtifactError {
-      outcome.isUnfinished = true
-      outcome.broken.insert(path)
-      if isFinal { outcome.problems.append("\(path): \(error.description) It is not used.") }
-      return nil
+    do { return Loaded(value: try await read(copy)) } catch let error as ArtifactError {
+      return broken("\(path): \(error.description) It is not used.")
     }
+  }
+
+  /// Reads a manifest; `keep` is given the nodes of a large one meanwhile.
+  private func keeping(
+    _ keep: KeepNodes?, _ read: (AsyncStream<[DbtNode]>.Continuation?) async throws -> Manifest
+  ) async throws -> (manifest: Manifest, kept: KeptDbtNodes) {
+    guard let keep else { return (try await read(nil), KeptDbtNodes()) }
+    let (pieces, continuation) = AsyncStream.makeStream(of: [DbtNode].self)
+    defer { continuation.finish() }
+    async let kept = keep(pieces)
+    let manifest = try await read(continuation)
+    continuation.finish()
+    return (manifest, try await kept)
   }
 
   /// Copies in the work folder.

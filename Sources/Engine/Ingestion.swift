@@ -65,15 +65,16 @@ public struct Ingestion: Sendable {
   }
 
   private func ingest(_ files: ArtifactFiles, _ name: String?, _ outcome: inout Outcome) async throws {
-    let found = try await workshop.coreRuns.read(files, name: name, isFinal: true)
+    let ledger = workshop.ledger
+    let found = try await workshop.coreRuns.read(files, name: name, isFinal: true) { try await ledger.keep($0) }
     outcome.pass.failures += found.problems
     for run in found.runs {
       let key = run.key.description
       outcome.runs.append(key)
-      if try await workshop.ledger.isComplete(core: run) {
+      if try await ledger.isComplete(core: run) {
         outcome.known.append(key)
       } else {
-        try await workshop.ledger.keepComplete(core: run)
+        try await ledger.keepComplete(core: run, nodes: found.kept)
         if let lack = found.lacks[run.key] { outcome.pass.failures.append(lack) }
       }
     }

@@ -98,6 +98,19 @@ public struct JSONCursor: ~Copyable {
     return try string()
   }
 
+  /// Reads a string as ``optionalString()`` does, one that comes again and again only once.
+  public mutating func optionalString(_ pool: inout TextPool) throws -> String? {
+    guard kind == .string else { return try skipped() }
+    try expectUnread()
+    if let text = JSONStringText.pooled(
+      try tokens.stringContents(at: position), isStrict: tokens.isStrict, &pool)
+    {
+      passScalar()
+      return text
+    }
+    return try string()
+  }
+
   /// Reads a whole number of 64 bits, one written as `120.0` included; nil when the value is null, another number or of
   /// another kind, which is skipped.
   public mutating func optionalInteger() throws -> Int64? {

@@ -24,6 +24,15 @@ enum JSONStringText {
     return bytes.withUnsafeBufferPointer { text($0, isUTF8: isUTF8 && isText, isStrict: isStrict) }
   }
 
+  /// The text from a pool; nil for what is better made anew: text so short that it needs no memory of its own, or with
+  /// escapes.
+  static func pooled(_ raw: UnsafeBufferPointer<UInt8>, isStrict: Bool, _ pool: inout TextPool) -> String? {
+    guard raw.count > 15, !isStrict, let start = raw.baseAddress, memchr(start, 0x5C, raw.count) == nil else {
+      return nil
+    }
+    return pool.text(UnsafeRawBufferPointer(raw))
+  }
+
   private static func text(_ bytes: UnsafeBufferPointer<UInt8>, isUTF8: Bool, isStrict: Bool) -> String {
     guard let start = bytes.baseAddress else { return "" }
     // Only text with U+FFFD (EF BF BD) can come out other than it is.
@@ -38,10 +47,10 @@ enum JSONStringText {
     var isText = true
     var next = 0
     while next < raw.count {
-      let byte = raw[next]
-      guard byte == UInt8(ascii: "\\") else {
-        bytes.append(byte)
-        next += 1
+      guard raw[next] == UInt8(ascii: "\\") else {
+        let end = raw[next...].firstEscape ?? raw.count
+        bytes.append(contentsOf: raw[next..<end])
+        next = end
         continue
       }
       guard next + 1 < raw.count else { throw Fault(kind: .malformed, message: "a string ends in `\\`", offset: next) }
@@ -105,5 +114,13 @@ enum JSONStringText {
         UInt8(truncatingIfNeeded: 0xF0 | scalar >> 18), continuation(12), continuation(6), continuation(0),
       ]
     }
+  }
+}
+
+extension Slice<UnsafeBufferPointer<UInt8>> {
+  /// The index of the first backslash.
+  fileprivate var firstEscape: Int? {
+    guard let start = base.baseAddress, let hit = memchr(start + startIndex, 0x5C, count) else { return nil }
+    return startIndex + (UnsafeRawPointer(hit) - UnsafeRawPointer(start + startIndex))
   }
 }

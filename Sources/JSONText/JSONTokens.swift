@@ -1,7 +1,8 @@
 import CSimdjson
 
-/// A document with its structural index: what a cursor walks over. The pointers belong to whoever reads; valid for the
-/// time of one ``read(_:source:isStrict:skippedBytes:windowSize:_:)``.
+/// A document with its structural index: what a cursor walks over. Everything belongs to whoever reads; valid for the
+/// time of one ``read(_:source:isStrict:skippedBytes:windowSize:_:)``. There is nothing to count references of: doing so
+/// with each token was a third of the time of reading.
 ///
 /// Only a stretch of the document is indexed at a time. Whoever asks about a token has asked ``has(_:)`` before; what
 /// is asked about then is the stretch with that token.
@@ -12,9 +13,11 @@ struct JSONTokens {
   let skippedBytes: Int
   /// Half a surrogate pair is an error; else it is kept reversibly.
   let isStrict: Bool
-  let source: String
-  private let windows: TokenWindows
+  private let windows: Unmanaged<TokenWindows>
   private let window: UnsafeMutablePointer<TokenWindow>
+
+  /// What the document is called in errors.
+  var source: String { windows._withUnsafeGuaranteedRef { $0.source } }
 
   /// How deep brackets may be nested in a value that is skipped.
   static let maximumDepth = 1024
@@ -31,7 +34,7 @@ struct JSONTokens {
       throw JSONError(.truncated, "the text is empty where a JSON document was expected", source: source)
     }
     return try StructuralIndex.withIndex(source: source) { index in
-      let windows = TokenWindows(of: text, index: index, size: windowSize) { structure, part, start in
+      let windows = TokenWindows(of: text, source: source, index: index, size: windowSize) { structure, part, start in
         if structure.outcome != CSIMDJSON_OK || structure.offsets == nil {
           return JSONFault.explain(
             structure, part, source: source, skippedBytes: mark + start, isLast: start + part.count == text.count)
@@ -41,13 +44,15 @@ struct JSONTokens {
         }
         return nil
       }
-      let tokens = JSONTokens(
-        bytes: bytes, byteCount: text.count, skippedBytes: mark, isStrict: isStrict, source: source, windows: windows,
-        window: windows.current)
-      var cursor = try JSONCursor(atRootOf: tokens)
-      let result = try body(&cursor)
-      try cursor.finish()
-      return result
+      return try withExtendedLifetime(windows) {
+        let tokens = JSONTokens(
+          bytes: bytes, byteCount: text.count, skippedBytes: mark, isStrict: isStrict,
+          windows: .passUnretained(windows), window: windows.current)
+        var cursor = try JSONCursor(atRootOf: tokens)
+        let result = try body(&cursor)
+        try cursor.finish()
+        return result
+      }
     }
   }
 
@@ -55,7 +60,7 @@ struct JSONTokens {
   @inline(__always)
   func has(_ position: Int) throws -> Bool {
     if position >= window.pointee.first, position < window.pointee.end { return true }
-    return try windows.move(to: position)
+    return try windows._withUnsafeGuaranteedRef { try $0.move(to: position) }
   }
 
   /// No byte of the stretch at hand is outside a UTF-8 sequence.

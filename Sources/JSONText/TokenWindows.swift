@@ -25,6 +25,7 @@ final class TokenWindows {
   static let usualSize = 1 << 20
 
   let current: UnsafeMutablePointer<TokenWindow>
+  let source: String
   private let bytes: UnsafeBufferPointer<UInt8>
   private let index: StructuralIndex
   private let size: Int
@@ -34,12 +35,15 @@ final class TokenWindows {
   /// Where the first token is. A stretch of white space alone has none, which is an error.
   private let begin: Int
 
-  /// - Parameter fault: what is wrong with a stretch, by its index, its bytes, and how many bytes precede it.
+  /// - Parameters:
+  ///   - source: what the document is called in errors.
+  ///   - fault: what is wrong with a stretch, by its index, its bytes, and how many bytes precede it.
   init(
-    of bytes: UnsafeBufferPointer<UInt8>, index: StructuralIndex, size: Int,
+    of bytes: UnsafeBufferPointer<UInt8>, source: String, index: StructuralIndex, size: Int,
     fault: @escaping (csimdjson_structure, UnsafeBufferPointer<UInt8>, Int) -> JSONError?
   ) {
     self.bytes = bytes
+    self.source = source
     self.index = index
     self.size = max(size, 1)
     self.fault = fault

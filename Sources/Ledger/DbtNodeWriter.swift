@@ -4,6 +4,13 @@ import SQLite
 /// The nodes of a step as they stand in the ledger, by unique_id.
 typealias KeptNodes = [String: DbtNodeWriter.Kept]
 
+/// Nodes that are in the ledger already, before the run that they belong to.
+public struct KeptDbtNodes: Sendable {
+  var nodes: KeptNodes = [:]
+
+  public init() {}
+}
+
 /// Keeps the nodes of dbt projects, each set of facts once, and gives their rows. Writing them again, or writing them
 /// without the results that they belong to, changes nothing that anybody sees.
 struct DbtNodeWriter {
@@ -44,15 +51,21 @@ struct DbtNodeWriter {
 
   /// The nodes that a step speaks of, by unique_id and in its order: those of its manifest, else as much as its results
   /// say of them.
-  static func nodes(of step: DbtStep) -> [DbtNode] {
-    var nodes = step.nodes.values.sorted { $0.uniqueID < $1.uniqueID }
+  /// - Parameter known: those of its manifest that are left out.
+  static func nodes(of step: DbtStep, but known: KeptNodes = [:]) -> [DbtNode] {
+    var nodes = step.nodes.values.filter { known[$0.uniqueID] == nil }.sorted { $0.uniqueID < $1.uniqueID }
     var seen: Set<String> = []
-    func add(_ node: @autoclosure () -> DbtNode, _ uniqueID: String) {
-      if step.nodes[uniqueID] == nil, seen.insert(uniqueID).inserted { nodes.append(node()) }
+    func isNew(_ uniqueID: String) -> Bool { !step.nodes.keys.contains(uniqueID) && seen.insert(uniqueID).inserted }
+    // By their places: a copy of a result counts references of all its texts.
+    for index in step.results.indices where isNew(step.results[index].uniqueID) {
+      nodes.append(DbtNode(step.results[index]))
     }
-    for result in step.results { add(DbtNode(result), result.uniqueID) }
-    for freshness in step.freshness { add(DbtNode(uniqueID: freshness.uniqueID), freshness.uniqueID) }
-    for result in step.results { for input in result.inputs { add(DbtNode(uniqueID: input), input) } }
+    for freshness in step.freshness where isNew(freshness.uniqueID) {
+      nodes.append(DbtNode(uniqueID: freshness.uniqueID))
+    }
+    for index in step.results.indices {
+      for input in step.results[index].inputs where isNew(input) { nodes.append(DbtNode(uniqueID: input)) }
+    }
     return nodes
   }
 }

@@ -100,14 +100,16 @@ extension Ledger {
   /// Keeps a run of which everything was read: steps, results, and that it is complete. The nodes of a large project are
   /// kept before, piece by piece, so that other work of the ledger goes on between.
   public func keepComplete(_ run: DbtRun, id: Int64) async throws {
-    let nodes = try await keepNodes(of: run)
+    let nodes = try await keepNodes(of: run, known: [:])
     try write { try keepComplete(run, id: id, nodes: nodes, in: $0) }
   }
 
   /// Keeps a run of dbt Core, or of any dbt whose artifacts are at hand. It is a record of its own.
-  /// - Parameter run: with a key of dbt Core. A run that is known by it is kept anew.
-  public func keepComplete(core run: DbtRun) async throws {
-    let nodes = try await keepNodes(of: run)
+  /// - Parameters:
+  ///   - run: with a key of dbt Core. A run that is known by it is kept anew.
+  ///   - kept: those nodes of its manifest that are in the ledger already.
+  public func keepComplete(core run: DbtRun, nodes kept: KeptDbtNodes = KeptDbtNodes()) async throws {
+    let nodes = try await keepNodes(of: run, known: kept.nodes)
     try write { database in
       try database.prepare(
         "INSERT INTO dbt_run (key, fetch_state, is_wanted) VALUES (?, 'known', 1) ON CONFLICT DO NOTHING"
@@ -132,25 +134,35 @@ extension Ledger {
   private static let nodesAtOnce = 4000
 
   /// Keeps the nodes of a large run; empty for others, whose nodes are kept with their results.
-  private func keepNodes(of run: DbtRun) async throws -> [KeptNodes] {
+  private func keepNodes(of run: DbtRun, known: KeptNodes) async throws -> [KeptNodes] {
     guard run.steps.reduce(0, { $0 + max($1.nodes.count, $1.results.count) }) > Self.nodesAtOnce else { return [] }
     var kept: [KeptNodes] = []
     for step in run.steps {
-      let nodes = DbtNodeWriter.nodes(of: step)
-      var ofStep: KeptNodes = [:]
-      ofStep.reserveCapacity(nodes.count)
+      // A step without nodes could not use the manifest that the known ones are of.
+      var ofStep = step.nodes.isEmpty ? [:] : known
+      let nodes = DbtNodeWriter.nodes(of: step, but: ofStep)
+      if ofStep.isEmpty { ofStep.reserveCapacity(nodes.count) }
       for start in stride(from: 0, to: nodes.count, by: Self.nodesAtOnce) {
-        try write { database in
-          var writer = DbtNodeWriter(database: database)
-          for node in nodes[start..<min(nodes.count, start + Self.nodesAtOnce)] {
-            ofStep[node.uniqueID] = try writer.keep(node)
-          }
-        }
+        try keep(nodes[start..<min(nodes.count, start + Self.nodesAtOnce)], in: &ofStep)
         await Task.yield()
       }
       kept.append(ofStep)
     }
     return kept
+  }
+
+  /// Keeps the nodes of a manifest while it is read. Other work of the ledger goes on between the pieces.
+  public func keep(_ pieces: AsyncStream<[DbtNode]>) async throws -> KeptDbtNodes {
+    var kept = KeptDbtNodes()
+    for await nodes in pieces { try keep(nodes[...], in: &kept.nodes) }
+    return kept
+  }
+
+  private func keep(_ nodes: ArraySlice<DbtNode>, in kept: inout KeptNodes) throws {
+    try write { database in
+      var writer = DbtNodeWriter(database: database)
+      for node in nodes { kept[node.uniqueID] = try writer.keep(node) }
+    }
   }
 
   /// dbt Cloud knows no such run, or does not show it to this token.

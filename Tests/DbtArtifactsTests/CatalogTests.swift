@@ -34,6 +34,14 @@ import Testing
     #expect(table.bytes == bytes)
   }
 
+  @Test func allThatAreRelationsAreKeptWhereNothingIsAskedFor() throws {
+    let document = try Document(
+      #"{"nodes":{"model.p.a":{},"seed.p.b":{},"snapshot.p.c":{},"test.p.d":{}},"sources":{"source.p.s.e":{}}}"#,
+      .catalog)
+    let kept = try Catalog(path: document.path, keeping: nil).nodes.keys.sorted()
+    #expect(kept == ["model.p.a", "seed.p.b", "snapshot.p.c", "source.p.s.e"])
+  }
+
   @Test func onlyWhatIsAskedForIsKept() throws {
     let path = Folders.path("1.12-postgres/08_docs_generate", .catalog)
     let catalog = try Catalog(path: path, keeping: ["model.jaffle_ops.fct_orders", "source.jaffle_ops.raw.orders"])

@@ -41,6 +41,24 @@ import Testing
     #expect(read.nodes["model.p.e"]?.relation == nil)
   }
 
+  @Test(arguments: Folders.withCatalog.sorted())
+  func everyNodeIsGivenOnceWithItsColumns(_ folder: String) throws {
+    let wanted = try RunResults(path: Folders.path(folder, .runResults)).uniqueIDs
+    let catalog = try Catalog(path: Folders.path(folder, .catalog), keeping: nil)
+    var given: [DbtNode] = []
+    let read = try Manifest(path: Folders.path(folder, .manifest), keeping: wanted, catalog: catalog) {
+      given.append($0)
+    }
+    #expect(given.count == read.nodes.count && given.allSatisfy { read.nodes[$0.uniqueID] == $0 })
+    #expect(
+      given.contains { wanted.contains($0.uniqueID) } && given.contains { $0.columns.contains { $0.type != nil } })
+    // As where the catalog is read last.
+    var step = DbtStep(index: 1)
+    step.nodes = try Manifest(path: Folders.path(folder, .manifest), keeping: wanted).nodes
+    step.add(try Catalog(path: Folders.path(folder, .catalog), keeping: Set(step.nodes.keys)))
+    #expect(step.nodes == read.nodes)
+  }
+
   @Test func circlesEnd() throws {
     let text = #"""
       {"nodes":{"model.p.a":{"schema":"s","alias":"a","depends_on":{"nodes":["model.p.a","model.p.e"]}},

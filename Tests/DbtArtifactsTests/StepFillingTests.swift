@@ -133,4 +133,41 @@ import Testing
     #expect(step.results[0].relationRows == 7)
     #expect(step.results[0].relationBytes == 9)
   }
+
+  /// Whatever the columns are called, and however many there are: the first that is documented under a column's name,
+  /// capitals aside, gives what the table lacks.
+  @Test func columnsAreJoinedByNameWithoutCase() {
+    let seed = UInt64.random(in: 0 ... .max)
+    var random = SeededRandom(seed: seed)
+    let names = ["id", "ID", "Id", "note", "né", "NÉ", "ne\u{301}", "k", "\u{212A}", "i", "ı", ""]
+    func column(_ prefix: String) -> DbtColumn {
+      let many = Bool.random(using: &random) ? "\(Int.random(in: 0..<90, using: &random))" : ""
+      return DbtColumn(
+        name: (names.randomElement(using: &random) ?? "") + many,
+        type: Bool.random(using: &random) ? prefix + "type" : nil,
+        description: Bool.random(using: &random) ? prefix + "text" : nil)
+    }
+    for _ in 0..<300 {
+      var node = DbtNode(uniqueID: "model.p.a")
+      node.relation = "d.s.a"
+      node.columns = (0..<Int.random(in: 0..<100, using: &random)).map { _ in column("our ") }
+      var table = CatalogNode()
+      table.columns = (0..<Int.random(in: 1..<20, using: &random)).map { _ in column("their ") }
+      for index in table.columns.indices where index < node.columns.count && Bool.random(using: &random) {
+        table.columns[index].name = node.columns[index].name
+      }
+      let ours = node.columns
+      node.join(table)
+      #expect(node.columns.map(\.name) == table.columns.map(\.name))
+      for (index, column) in node.columns.enumerated() {
+        let name = column.name.lowercased()
+        // Where two are documented under one name the one at the column's place is meant.
+        let same =
+          index < ours.count && ours[index].name == column.name
+          ? ours[index] : ours.first { $0.name.lowercased() == name }
+        #expect(column.type == table.columns[index].type ?? same?.type, "seed \(seed)")
+        #expect(column.description == same?.description ?? table.columns[index].description, "seed \(seed)")
+      }
+    }
+  }
 }

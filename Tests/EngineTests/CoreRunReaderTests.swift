@@ -1,5 +1,7 @@
 import ExecutionModel
 import FoundationEssentials
+import Ledger
+import SQLite
 import TestServers
 import Testing
 
@@ -80,5 +82,45 @@ struct CoreRunReaderTests {
   @Test func anEmptyFolderIsNothing() async throws {
     let found = try await read(isFinal: true)
     #expect(found.runs.isEmpty && found.problems.isEmpty)
+  }
+
+  /// A project so large that its nodes are kept while its manifest is still read.
+  @Test(arguments: [10, 2500, 9000]) func theRunIsTheSameHoweverItsNodesAreKept(_ models: Int) async throws {
+    let metadata = #""metadata":{"invocation_id":"5f2c","project_name":"p"}"#
+    let nodes = (0..<models).map { number in
+      let parents = number > 0 ? "\"model.p.m\(number - 1)\"" : ""
+      return #""model.p.m\#(number)":{"name":"m\#(number)","schema":"s","depends_on":{"nodes":[\#(parents)]},"#
+        + #""columns":{"id":{"name":"id","description":"of \#(number)"}}}"#
+    }
+    let rows = (0..<models).map { #"{"unique_id":"model.p.m\#($0)","status":"success"}"# }
+    let tables = (0..<models).map { #""model.p.m\#($0)":{"columns":{"ID":{"name":"ID","type":"INT"}}}"# }
+    try folder.write("{\(metadata),\"nodes\":{\(nodes.joined(separator: ","))}}", to: "manifest.json")
+    try folder.write("{\(metadata),\"results\":[\(rows.joined(separator: ","))]}", to: "run_results.json")
+    try folder.write("{\"nodes\":{\(tables.joined(separator: ","))}}", to: "catalog.json")
+    var dumps: [String] = []
+    for isKeptMeanwhile in [false, true] {
+      let path = folder.file("ledger-\(isKeptMeanwhile).db")
+      let ledger = Ledger(path: path, purpose: .syncing)
+      try await ledger.open()
+      let meanwhile: CoreRunReader.KeepNodes = { try await ledger.keep($0) }
+      let keep = isKeptMeanwhile ? meanwhile : nil
+      let found = try await reader.read(ArtifactFiles(folder: folder.path), name: "n", isFinal: true, keep: keep)
+      let run = try #require(found.runs.first)
+      #expect(run.steps.first?.nodes.count == models && found.problems.isEmpty)
+      try await ledger.keepComplete(core: run, nodes: found.kept)
+      await ledger.close()
+      let database = try SQLiteDatabase(path: path, mode: .readOnly)
+      dumps.append(
+        try database.prepare(
+          """
+          SELECT group_concat(line, char(10)) FROM (SELECT quote(n.unique_id) || quote(n.columns) || quote(n.depends_on)
+            || quote(i.unique_id) || quote(r.status) || (SELECT count(*) FROM dbt_node) AS line
+          FROM dbt_result r JOIN dbt_node n ON n.id = r.node LEFT JOIN json_each(r.inputs) j LEFT JOIN dbt_node i
+            ON i.id = j.value ORDER BY r.position)
+          """
+        ).firstRow { $0.text(0) } ?? "")
+    }
+    #expect(dumps[0].contains("m\(models - 1)") && dumps[0].contains("INT") && dumps[0].contains("of 7"))
+    #expect(dumps[0] == dumps[1])
   }
 }

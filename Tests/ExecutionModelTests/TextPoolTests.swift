@@ -1,12 +1,10 @@
 import ExecutionModel
 import Testing
 
-@testable import AirflowSource
-
 @Suite struct TextPoolTests {
   @Test func everyTextComesOutAsItWentIn() {
     let seed = UInt64.random(in: 0 ... .max)
-    var random = SeededRandom(seed)
+    var random = Seeded(seed)
     // So small that it overflows again and again.
     var pool = TextPool(limit: 16)
     var texts: [[UInt8]] = [[], Array("é☃".utf8), Array(repeating: 0xFF, count: 40), Array("a".utf8)]

@@ -1,16 +1,13 @@
-import ExecutionModel
 import Glibc
-import Postgres
 
-/// Texts that come again and again in a table (hosts, operators, tasks), each made once: a million rows then share a few
-/// thousand strings instead of allocating their own.
-struct TextPool {
+/// Texts that come again and again in a table (hosts, operators, tasks) or a file (threads, packages, descriptions), each
+/// made once: a million rows then share a few thousand strings instead of allocating their own.
+public struct TextPool {
   private struct Entry {
     var hash: UInt64
     /// Where its bytes are in ``bytes``.
     var offset: Int
     var count: Int
-    var text: String
   }
 
   /// Longer ones hardly come twice.
@@ -19,17 +16,19 @@ struct TextPool {
   /// Open addressing over ``entries``: position + 1, or 0. A power of two.
   private var slots: [Int32]
   private var entries: [Entry] = []
+  // Apart from the entries, so that looking at those counts no references.
+  private var texts: [String] = []
   private var bytes: [UInt8] = []
   private let limit: Int
 
   /// - Parameter limit: how many texts are kept before the pool begins anew.
-  init(limit: Int = 8192) {
+  public init(limit: Int = 8192) {
     self.limit = max(limit, 1)
     slots = Array(repeating: 0, count: 64)
   }
 
   /// The text as `String(lossless:)` makes it.
-  mutating func text(_ wanted: UnsafeRawBufferPointer) -> String {
+  public mutating func text(_ wanted: UnsafeRawBufferPointer) -> String {
     guard wanted.count <= Self.longestText, let start = wanted.baseAddress, !wanted.isEmpty else {
       return String(lossless: wanted)
     }
@@ -40,25 +39,27 @@ struct TextPool {
       if entries[position].hash == hash, entries[position].count == wanted.count,
         bytes.withUnsafeBytes({ memcmp($0.baseAddress! + entries[position].offset, start, wanted.count) }) == 0
       {
-        return entries[position].text
+        return texts[position]
       }
       slot = (slot + 1) & (slots.count - 1)
     }
     let text = String(lossless: wanted)
-    add(Entry(hash: hash, offset: bytes.count, count: wanted.count, text: text))
+    add(Entry(hash: hash, offset: bytes.count, count: wanted.count), text)
     bytes.append(contentsOf: wanted)
     return text
   }
 
-  private mutating func add(_ entry: Entry) {
+  private mutating func add(_ entry: Entry, _ text: String) {
     var entry = entry
     if entries.count == limit {
       entries.removeAll(keepingCapacity: true)
+      texts.removeAll(keepingCapacity: true)
       bytes.removeAll(keepingCapacity: true)
       slots = Array(repeating: 0, count: slots.count)
       entry.offset = 0
     }
     entries.append(entry)
+    texts.append(text)
     if entries.count * 2 > slots.count {
       slots = Array(repeating: 0, count: slots.count * 4)
       for position in entries.indices { place(position) }
@@ -96,18 +97,5 @@ struct TextPool {
       mix(word)
     }
     return hash
-  }
-}
-
-extension PostgresRow {
-  /// A text column that must not be NULL.
-  func text(_ column: Int, _ pool: inout TextPool) throws -> String {
-    if let text = optionalText(column, &pool) { return text }
-    return try text(column)
-  }
-
-  func optionalText(_ column: Int, _ pool: inout TextPool) -> String? {
-    guard let bytes = unsafeBytes(column) else { return nil }
-    return pool.text(bytes)
   }
 }
