@@ -51,5 +51,5 @@ extension JSONCursor {
 
 extension TextPool {
   /// For one artifact: that of a large project has as many names of nodes that others depend on.
-  static func ofArtifact() -> TextPool { TextPool(limit: 1 << 16) }
+  static func ofArtifact() -> TextPool { TextPool(limit: 1 << 18) }
 }

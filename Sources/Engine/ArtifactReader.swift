@@ -11,6 +11,9 @@ actor ArtifactReader {
   /// - Parameter keepsSQL: whether the compiled SQL of nodes is kept, for backends that want it.
   init(keepsSQL: Bool = false) { self.keepsSQL = keepsSQL }
 
+  /// Whether a file was copied as it is: false when it changes meanwhile, or cannot be read.
+  func copy(_ path: String, to copy: String) -> Bool { copyFile(path, to: copy) != nil }
+
   func runResults(_ path: String) throws -> RunResults { try RunResults(path: path) }
 
   /// - Parameters:

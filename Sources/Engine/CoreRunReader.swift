@@ -86,12 +86,14 @@ struct CoreRunReader: Sendable {
     let copies = Copies(folder)
     defer { copies.remove() }
     let (own, paths) = (files, (0..<4).map { _ in copies.next() })
-    async let tables = load(own.catalog, paths[0], isFinal) { try await catalogReader.catalog($0, keeping: nil) }
-    let results = try await load(files.runResults, paths[1], isFinal) { try await reader.runResults($0) }
-    let freshness = try await load(files.sources, paths[2], isFinal) { try await reader.freshness($0) }
+    async let tables = load(own.catalog, paths[0], isFinal, on: catalogReader) {
+      try await catalogReader.catalog($0, keeping: nil)
+    }
+    let results = try await load(files.runResults, paths[1], isFinal, on: reader) { try await reader.runResults($0) }
+    let freshness = try await load(files.sources, paths[2], isFinal, on: reader) { try await reader.freshness($0) }
     let catalog = try await tables
     let wanted = (results.value?.uniqueIDs ?? []).union(freshness.value?.uniqueIDs ?? [])
-    let manifest = try await load(files.manifest, paths[3], isFinal) { path in
+    let manifest = try await load(files.manifest, paths[3], isFinal, on: reader) { path in
       try await keeping(keep) { pieces in
         try await reader.manifest(path, keeping: wanted, catalog: catalog.value, pieces: pieces)
       }
@@ -154,11 +156,11 @@ struct CoreRunReader: Sendable {
   }
 
   private func load<Value>(
-    _ path: String?, _ copy: String, _ isFinal: Bool, read: (String) async throws -> Value
+    _ path: String?, _ copy: String, _ isFinal: Bool, on reader: ArtifactReader, read: (String) async throws -> Value
   ) async throws -> Loaded<Value> {
     guard let path, FileStamp(path: path) != nil else { return Loaded() }
     func broken(_ problem: String) -> Loaded<Value> { Loaded(isBroken: true, problem: isFinal ? problem : nil) }
-    guard copyFile(path, to: copy) != nil else {
+    guard await reader.copy(path, to: copy) else {
       return broken("\(path) cannot be read, or changes while it is read; try again")
     }
     do { return Loaded(value: try await read(copy)) } catch let error as ArtifactError {

@@ -3,22 +3,13 @@ import Glibc
 /// Texts that come again and again in a table (hosts, operators, tasks) or a file (threads, packages, descriptions), each
 /// made once: a million rows then share a few thousand strings instead of allocating their own.
 public struct TextPool {
-  private struct Entry {
-    var hash: UInt64
-    /// Where its bytes are in ``bytes``.
-    var offset: Int
-    var count: Int
-  }
-
   /// Longer ones hardly come twice.
   private static let longestText = 256
 
-  /// Open addressing over ``entries``: position + 1, or 0. A power of two.
+  /// Open addressing over ``hashes`` and ``texts``: position + 1, or 0. A power of two.
   private var slots: [Int32]
-  private var entries: [Entry] = []
-  // Apart from the entries, so that looking at those counts no references.
+  private var hashes: [UInt64] = []
   private var texts: [String] = []
-  private var bytes: [UInt8] = []
   private let limit: Int
 
   /// - Parameter limit: how many texts are kept before the pool begins anew.
@@ -29,47 +20,45 @@ public struct TextPool {
 
   /// The text as `String(lossless:)` makes it.
   public mutating func text(_ wanted: UnsafeRawBufferPointer) -> String {
-    guard wanted.count <= Self.longestText, let start = wanted.baseAddress, !wanted.isEmpty else {
-      return String(lossless: wanted)
-    }
+    guard wanted.count <= Self.longestText, !wanted.isEmpty else { return String(lossless: wanted) }
     let hash = Self.hash(wanted)
     var slot = Int(truncatingIfNeeded: hash) & (slots.count - 1)
     while slots[slot] != 0 {
       let position = Int(slots[slot]) - 1
-      if entries[position].hash == hash, entries[position].count == wanted.count,
-        bytes.withUnsafeBytes({ memcmp($0.baseAddress! + entries[position].offset, start, wanted.count) }) == 0
-      {
-        return texts[position]
-      }
+      if hashes[position] == hash, Self.has(texts[position], wanted) { return texts[position] }
       slot = (slot + 1) & (slots.count - 1)
     }
     let text = String(lossless: wanted)
-    add(Entry(hash: hash, offset: bytes.count, count: wanted.count), text)
-    bytes.append(contentsOf: wanted)
+    // Bytes that are no text would not be known again.
+    if text.utf8.count == wanted.count { add(hash, text) }
     return text
   }
 
-  private mutating func add(_ entry: Entry, _ text: String) {
-    var entry = entry
-    if entries.count == limit {
-      entries.removeAll(keepingCapacity: true)
+  private static func has(_ text: String, _ bytes: UnsafeRawBufferPointer) -> Bool {
+    text.utf8.withContiguousStorageIfAvailable { own in
+      guard own.count == bytes.count, let one = own.baseAddress, let other = bytes.baseAddress else { return false }
+      return memcmp(one, other, bytes.count) == 0
+    } ?? false
+  }
+
+  private mutating func add(_ hash: UInt64, _ text: String) {
+    if texts.count == limit {
+      hashes.removeAll(keepingCapacity: true)
       texts.removeAll(keepingCapacity: true)
-      bytes.removeAll(keepingCapacity: true)
       slots = Array(repeating: 0, count: slots.count)
-      entry.offset = 0
     }
-    entries.append(entry)
+    hashes.append(hash)
     texts.append(text)
-    if entries.count * 2 > slots.count {
+    if texts.count * 2 > slots.count {
       slots = Array(repeating: 0, count: slots.count * 4)
-      for position in entries.indices { place(position) }
+      for position in texts.indices { place(position) }
     } else {
-      place(entries.count - 1)
+      place(texts.count - 1)
     }
   }
 
   private mutating func place(_ position: Int) {
-    var slot = Int(truncatingIfNeeded: entries[position].hash) & (slots.count - 1)
+    var slot = Int(truncatingIfNeeded: hashes[position]) & (slots.count - 1)
     while slots[slot] != 0 { slot = (slot + 1) & (slots.count - 1) }
     slots[slot] = Int32(position + 1)
   }
