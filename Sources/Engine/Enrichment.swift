@@ -131,17 +131,13 @@ actor Enrichment {
   }
 
   private func fetchDue(now: Int64, hasAnswered: Bool) async throws -> Outcome {
-    var outcome = Outcome()
     var last: Int64 = 0
-    while outcome.outage == nil {
-      try Task.checkCancellation()
+    return try await fetch(lanes: lanes, hasAnswered: hasAnswered) {
       let due = try await ledger.dueDbtRuns(of: account.name, now: now, after: last, backlog: false, limit: 64)
-      guard let highest = due.last?.id else { break }
+      guard let highest = due.last?.id else { return nil }
       last = highest
-      let changed = try await withoutUnchanged(due)
-      outcome += try await fetch(changed, lanes: lanes, hasAnswered: hasAnswered || outcome.fetched > 0)
+      return try await withoutUnchanged(due)
     }
-    return outcome
   }
 
   /// Lists all runs of the account, and fetches those of history.
@@ -159,26 +155,44 @@ actor Enrichment {
       } while everything && step.hasMore
       outcome.hasMore = step.hasMore
     }
-    var last: Int64 = 0
-    var count = 0
-    while outcome.outage == nil {
-      try Task.checkCancellation()
-      let due = try await ledger.dueDbtRuns(
-        of: account.name, now: everything ? .max : clock(), after: last, backlog: true, limit: backlogLanes * 4)
-      guard let highest = due.last?.id else { break }
-      last = highest
-      let changed = try await withoutUnchanged(due)
-      outcome += try await fetch(changed, lanes: backlogLanes, hasAnswered: outcome.fetched > 0)
-      count += due.count
-      guard !everything else { continue }
-      // What is due beside history comes first, and new runs are looked for in time.
-      outcome += try await fetchDue(now: clock(), hasAnswered: outcome.fetched > 0)
-      if await waitForListing == 0 || count >= 64 {
-        outcome.hasMore = true
-        break
-      }
-    }
+    try await fetchHistory(everything: everything, into: &outcome)
   }
+
+  /// Fetches runs of history while nothing else is due, a while unless everything is wanted.
+  private func fetchHistory(everything: Bool, into outcome: inout Outcome) async throws {
+    var (last, count, isOver): (Int64, Int, Bool) = (0, 0, false)
+    repeat {
+      let before = count
+      outcome += try await fetch(lanes: backlogLanes, hasAnswered: outcome.fetched > 0) {
+        // What is due beside history comes first, and new runs are looked for in time.
+        if !everything, count > before, try await isInterrupted(after: count) { return nil }
+        let due = try await ledger.dueDbtRuns(
+          of: account.name, now: everything ? .max : clock(), after: last, backlog: true, limit: backlogLanes * 4)
+        guard let highest = due.last?.id else {
+          isOver = true
+          return nil
+        }
+        last = highest
+        count += due.count
+        return try await withoutUnchanged(due)
+      }
+      guard !isOver, !everything, outcome.outage == nil else { return }
+      outcome += try await fetchDue(now: clock(), hasAnswered: outcome.fetched > 0)
+      if await isRoundOver(after: count) {
+        outcome.hasMore = true
+        return
+      }
+    } while outcome.outage == nil
+  }
+
+  /// Whether the fetching of history makes way for something else.
+  private func isInterrupted(after count: Int) async throws -> Bool {
+    if await isRoundOver(after: count) { return true }
+    return try await !ledger.dueDbtRuns(of: account.name, now: clock(), backlog: false, limit: 1).isEmpty
+  }
+
+  /// Whether a round of the daemon has fetched enough of history.
+  private func isRoundOver(after count: Int) async -> Bool { await waitForListing == 0 || count >= 64 }
 
   /// Seconds until new runs of the account are asked for; nil where only linked runs are wanted.
   var waitForListing: Double? { get async { await listing?.waitForPoll } }
@@ -190,36 +204,104 @@ actor Enrichment {
   private struct Attempt: Sendable {
     var outcome = Outcome()
     var doubt: (due: DueDbtRun, error: DbtCloudError)?
+    /// Of which everything was read, and which is still to be kept.
+    var read: Complete?
+  }
+
+  private struct Complete: Sendable {
+    var due: DueDbtRun
+    var run: CompleteDbtRun
+  }
+
+  private enum Done: Sendable {
+    case read(Attempt)
+    /// So many of those that were read.
+    case kept(Int)
+  }
+
+  /// Runs on their way to the ledger.
+  private struct Line {
+    /// Those that are being read.
+    var reading = 0
+    /// Those that were read, the first of which may be being kept.
+    var read: [Complete] = []
+    var isKeeping = false
+
+    /// Whether another run may be read. Keeping does not hold up reading, except for large runs: memory is for few of
+    /// them.
+    func hasRoom(lanes: Int) -> Bool {
+      reading + read.count(where: \.run.isLarge) < lanes && read.count < lanes
+    }
   }
 
   /// - Parameter hasAnswered: whether the account has answered in this round already.
   func fetch(_ due: [DueDbtRun], lanes: Int, hasAnswered: Bool) async throws -> Outcome {
-    let (result, doubts) = try await withThrowingTaskGroup(of: Attempt.self) { group in
-      var outcome = Outcome()
-      var doubts: [(due: DueDbtRun, error: DbtCloudError)] = []
-      var waiting = due.makeIterator()
-      for _ in 0..<lanes {
-        if let run = waiting.next() { group.addTask { try await self.fetch(run) } }
-      }
-      while let attempt = try await group.next() {
-        outcome += attempt.outcome
-        if let doubt = attempt.doubt { doubts.append(doubt) }
+    var next: [DueDbtRun]? = due
+    return try await fetch(lanes: lanes, hasAnswered: hasAnswered) {
+      defer { next = nil }
+      return next
+    }
+  }
+
+  /// Fetches runs side by side, and keeps together what is read by the time that the ledger is free.
+  /// - Parameters:
+  ///   - hasAnswered: whether the account has answered in this round already.
+  ///   - more: the next runs; nil when there are none.
+  private func fetch(
+    lanes: Int, hasAnswered: Bool, more: () async throws -> [DueDbtRun]?
+  ) async throws -> Outcome {
+    var (outcome, doubts) = (Outcome(), [(due: DueDbtRun, error: DbtCloudError)]())
+    try await withThrowingTaskGroup(of: Done.self) { group in
+      var due: ArraySlice<DueDbtRun> = []
+      var (line, isOver) = (Line(), false)
+      while true {
         // An account that is away need not be asked for each run.
         let isAway = !hasAnswered && outcome.fetched == 0 && doubts.count >= lanes
-        if outcome.outage == nil, !isAway, let run = waiting.next() { group.addTask { try await self.fetch(run) } }
+        while !isOver, !isAway, outcome.outage == nil, line.hasRoom(lanes: lanes) {
+          if let run = due.popFirst() {
+            group.addTask { .read(try await self.fetch(run)) }
+            line.reading += 1
+          } else if let next = try await more() {
+            try Task.checkCancellation()
+            due = next[...]
+          } else {
+            isOver = true
+          }
+        }
+        if !line.isKeeping, !line.read.isEmpty {
+          line.isKeeping = true
+          group.addTask { [runs = line.read] in .kept(try await self.ledger.keepComplete(firstOf: runs.map(\.run))) }
+        }
+        switch try await group.next() {
+        case nil: return
+        case .kept(let count):
+          for one in line.read.prefix(count) { downloads.end(one.due.runID, isWhole: true) }
+          line.read.removeFirst(count)
+          line.isKeeping = false
+        case .read(let attempt):
+          line.reading -= 1
+          outcome += attempt.outcome
+          if let doubt = attempt.doubt { doubts.append(doubt) }
+          if let read = attempt.read { line.read.append(read) }
+          if hasAnswered || outcome.fetched > 0 { try await note(&doubts) }
+        }
       }
-      return (outcome, doubts)
     }
-    var outcome = result
-    // Where the account answers for others, the fault lies with the run.
-    var isRunsOwn = hasAnswered || outcome.fetched > 0
-    if !isRunsOwn, !doubts.isEmpty, outcome.outage == nil { isRunsOwn = try await answers() }
+    if !doubts.isEmpty, outcome.outage == nil, try await answers() { try await note(&doubts) }
     for (due, error) in doubts {
-      if !isRunsOwn { outcome.outage = outcome.outage ?? error }
-      try await ledger.noteFailure(
-        due.id, reason: error.description, nextFetchAt: isRunsOwn ? retryTime(due) : 0)
+      outcome.outage = outcome.outage ?? error
+      try await ledger.noteFailure(due.id, reason: error.description, nextFetchAt: 0)
     }
     return outcome
+  }
+
+  /// Where the account answers for others, the fault lies with the run.
+  private func note(_ doubts: inout [(due: DueDbtRun, error: DbtCloudError)]) async throws {
+    let noted = doubts
+    doubts = []
+    for (due, error) in noted {
+      try await ledger.noteFailure(due.id, reason: error.description, nextFetchAt: retryTime(due))
+    }
   }
 
   /// Whether the account answers at all.
@@ -234,7 +316,9 @@ actor Enrichment {
     var attempt = Attempt()
     do {
       switch try await fetchWhole(due, &attempt.outcome) {
-      case .complete: attempt.outcome.completed = 1
+      case .complete(let run):
+        attempt.outcome.completed = 1
+        attempt.read = Complete(due: due, run: CompleteDbtRun(run, id: due.id))
       case .underWay: break
       case .undecided: attempt.outcome.undecided = 1
       }
@@ -282,7 +366,7 @@ actor Enrichment {
 
   private enum Fetched {
     /// The run is over and everything of it was read.
-    case complete
+    case complete(DbtRun)
     case underWay
     /// The run is over, but no link means it for certain.
     case undecided
@@ -306,9 +390,7 @@ actor Enrichment {
         run.projectName = name
         run.steps = read.steps
         run.isComplete = true
-        try await ledger.keepComplete(run, id: due.id)
-        downloads.end(due.runID, isWhole: true)
-        return .complete
+        return .complete(run)
       }
       head = after
     }

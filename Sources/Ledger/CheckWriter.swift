@@ -1,29 +1,49 @@
 import ExecutionModel
 import SQLite
 
-/// Keeps what one dbt run says of checks: in their history, and as their state where it is the newest. The order in which
-/// runs are kept does not matter, and a run that is kept again counts once. Within the transaction that keeps the results.
+/// Keeps what dbt runs say of checks: in their history, and as their state where it is the newest. The order in which runs
+/// are kept does not matter, and a run that is kept again counts once. Within the transaction that keeps the results: one
+/// writer serves all runs of it, and ``finish()`` writes what has become of their checks.
 struct CheckWriter {
   private let database: SQLiteDatabase
-  private let dbtRun: Int64
-  private let scope: String?
-  private let fallback: Instant
+  private var dbtRun: Int64 = 0
+  private var scope: String?
+  private var fallback = Instant(microseconds: 0)
   /// What the run said when it was kept before: the state of these checks is made anew from their history.
-  private var again: Set<Int64>
+  private var again: Set<Int64> = []
+  /// Checks of the scope that runs of the transaction have spoken of, by unique_id.
+  private var states: [String: State] = [:]
 
-  /// Takes back what the run said when it was kept before.
-  init(database: SQLiteDatabase, dbtRun: Int64, of run: DbtRun) throws {
-    self.database = database
-    self.dbtRun = dbtRun
-    scope = Self.scope(of: run)
+  init(database: SQLiteDatabase) { self.database = database }
+
+  /// What is noted next is what this run says. Takes back what it said when it was kept before.
+  mutating func begin(_ run: DbtRun, id: Int64) throws {
+    dbtRun = id
     fallback = run.finishedAt ?? run.startedAt ?? run.createdAt ?? Instant(microseconds: 0)
-    again = Set(
-      try database.prepare(Self.selectOfRun).binding { $0(dbtRun) }.rows { $0.integer(0) })
-    if !again.isEmpty { try database.prepare(Self.deleteOfRun).binding { $0(dbtRun) }.run() }
+    again = Set(try database.prepare(Self.selectOfRun).binding { $0(id) }.rows { $0.integer(0) })
+    let scope = Self.scope(of: run)
+    if scope != self.scope || !again.isEmpty { try finish() }
+    self.scope = scope
+    if !again.isEmpty { try database.prepare(Self.deleteOfRun).binding { $0(id) }.run() }
   }
 
   private static let selectOfRun = SQL("SELECT DISTINCT check_id FROM dbt_check_outcome WHERE dbt_run = ?")
   private static let deleteOfRun = SQL("DELETE FROM dbt_check_outcome WHERE dbt_run = ?")
+
+  /// The run has said everything. Makes the state of checks anew that it spoke of before.
+  mutating func end() throws {
+    guard !again.isEmpty else { return }
+    try finish()
+    for id in again { try refresh(id) }
+    again = []
+  }
+
+  /// Writes the states that have changed.
+  mutating func finish() throws {
+    // By their ids: neighbours share pages.
+    for state in states.values.filter(\.isChanged).sorted(by: { $0.id < $1.id }) { try keep(state) }
+    states.removeAll(keepingCapacity: true)
+  }
 
   /// Where a unique_id is the same check: the account's project in one environment, or everything under one name.
   static func scope(of run: DbtRun) -> String? {
@@ -49,16 +69,20 @@ struct CheckWriter {
       position, step)
   }
 
-  /// Makes the state of checks anew that the run spoke of before.
-  func finish() throws { for id in again { try refresh(id) } }
-
   // MARK: One outcome
 
   private struct State {
     var id: Int64
+    var node: Int64
     var outcome: String
     var since: Int64?
     var last: Place
+    /// Whether it is not written yet.
+    var isChanged = false
+
+    mutating func note(_ outcome: DbtOutcome, _ place: Place, _ node: Int64) {
+      (self.outcome, last, self.node, isChanged) = (outcome.description, place, node, true)
+    }
   }
 
   /// Outcomes are in the order of these.
@@ -76,47 +100,45 @@ struct CheckWriter {
     guard let scope else { return }
     let at = when ?? step.finishedAt ?? step.startedAt ?? fallback
     let place = Place(at: at.microseconds, run: dbtRun, step: Int64(step.index), position: Int64(position))
-    let state = try state(of: uniqueID, in: scope)
-    guard var state else {
-      let id = try insert(uniqueID, in: scope, node: node, outcome, place)
-      return try add(outcome, at: place, to: id)
+    guard var state = try states[uniqueID] ?? state(of: uniqueID, in: scope) else {
+      let state = try insert(uniqueID, in: scope, node: node, outcome, place)
+      states[uniqueID] = state
+      return try add(outcome, at: place, to: state.id)
     }
     try add(outcome, at: place, to: state.id)
     if again.contains(state.id) { return }
     let isFirst = state.outcome == DbtOutcome.skipped.description
     if outcome == .skipped {
-      guard isFirst, place > state.last else { return }
-      state.last = place
+      if isFirst, place > state.last { state.note(outcome, place, node) }
     } else if isFirst || place > state.last {
       if state.outcome != outcome.description { state.since = place.at }
-      (state.outcome, state.last) = (outcome.description, place)
-    } else {
-      return try noteLate(outcome, at: place, in: state)
+      state.note(outcome, place, node)
+    } else if let since = try since(with: outcome, at: place, in: state) {
+      (state.since, state.isChanged) = (since, true)
     }
-    try keep(state, node: node)
+    states[uniqueID] = state
   }
 
-  /// An outcome that is older than the last one can only change since when that is so.
-  private func noteLate(_ outcome: DbtOutcome, at place: Place, in state: State) throws {
-    guard let since = state.since, let next = try next(after: place, of: state.id) else { return }
-    let begins: Int64? =
-      outcome.description == state.outcome
-      ? (place.at < since && next.at >= since ? place.at : nil) : (place.at >= since ? next.at : nil)
-    guard let begins, begins != since else { return }
-    try database.prepare(Self.updateSince).binding {
-      $0(begins)
-      $0(state.id)
-    }.run()
+  /// An outcome that is older than the last one can only change since when that is so; nil when it does not.
+  private func since(with outcome: DbtOutcome, at place: Place, in state: State) throws -> Int64? {
+    guard let since = state.since else { return nil }
+    let isSame = outcome.description == state.outcome
+    guard isSame ? place.at < since : place.at >= since, let next = try next(after: place, of: state.id) else {
+      return nil
+    }
+    // What came out otherwise may have been done at the very moment since when it is so.
+    let begins = isSame ? (next.at >= since && next.outcome == state.outcome ? place.at : since) : next.at
+    return begins == since ? nil : begins
   }
 
-  private func next(after place: Place, of id: Int64) throws -> Place? {
+  private func next(after place: Place, of id: Int64) throws -> (at: Int64, outcome: String)? {
     try database.prepare(Self.selectNext).binding {
       $0(id)
       $0(place.at)
       $0(place.run)
       $0(place.step)
       $0(place.position)
-    }.firstRow { Place(at: $0.integer(0), run: $0.integer(1), step: $0.integer(2), position: $0.integer(3)) }
+    }.firstRow { ($0.integer(0), $0.text(1)) }
   }
 
   /// The state that the history tells; a check without any is none.
@@ -135,7 +157,7 @@ struct CheckWriter {
     }.firstRow { row in
       var columns = SQLiteColumns(row)
       return State(
-        id: columns.integer(), outcome: columns.text(), since: columns.optionalInteger(),
+        id: columns.integer(), node: columns.integer(), outcome: columns.text(), since: columns.optionalInteger(),
         last: Place(at: columns.integer(), run: columns.integer(), step: columns.integer(), position: columns.integer())
       )
     }
@@ -143,19 +165,21 @@ struct CheckWriter {
 
   private func insert(
     _ uniqueID: String, in scope: String, node: Int64, _ outcome: DbtOutcome, _ place: Place
-  ) throws -> Int64 {
+  ) throws -> State {
+    let since = outcome == .skipped ? nil : place.at
     try database.prepare(Self.insertCheck).binding {
       $0(scope)
       $0(uniqueID)
       $0(node)
       $0(outcome.description)
-      $0(outcome == .skipped ? nil : place.at)
+      $0(since)
       $0(place.at)
       $0(place.run)
       $0(place.step)
       $0(place.position)
     }.run()
-    return database.lastInsertedRow
+    return State(
+      id: database.lastInsertedRow, node: node, outcome: outcome.description, since: since, last: place)
   }
 
   private func add(_ outcome: DbtOutcome, at place: Place, to id: Int64) throws {
@@ -169,9 +193,9 @@ struct CheckWriter {
     }.run()
   }
 
-  private func keep(_ state: State, node: Int64) throws {
+  private func keep(_ state: State) throws {
     try database.prepare(Self.updateState).binding {
-      $0(node)
+      $0(state.node)
       $0(state.outcome)
       $0(state.since)
       $0(state.last.at)
@@ -184,7 +208,7 @@ struct CheckWriter {
 
   private static let selectState = SQL(
     """
-    SELECT id, outcome, since, last_at, last_run, last_step, last_position FROM dbt_check
+    SELECT id, node, outcome, since, last_at, last_run, last_step, last_position FROM dbt_check
     WHERE unique_id = ? AND scope = ?
     """)
   private static let insertCheck = SQL(
@@ -201,10 +225,9 @@ struct CheckWriter {
     UPDATE dbt_check SET node = ?, outcome = ?, since = ?, last_at = ?, last_run = ?, last_step = ?, last_position = ?
     WHERE id = ?
     """)
-  private static let updateSince = SQL("UPDATE dbt_check SET since = ? WHERE id = ?")
   private static let selectNext = SQL(
     """
-    SELECT at, dbt_run, step_index, position FROM dbt_check_outcome
+    SELECT at, outcome FROM dbt_check_outcome
     WHERE check_id = ?1 AND at >= ?2 AND (at, dbt_run, step_index, position) > (?2, ?3, ?4, ?5) AND outcome <> 'skipped'
     ORDER BY at, dbt_run, step_index, position LIMIT 1
     """)

@@ -161,12 +161,16 @@ struct DbtRunWriter {
   }
 
   /// Keeps what the steps of a run did, in place of what is there of them, and what that says of checks.
-  /// - Parameter nodes: those of each step, where they are kept already.
-  func replaceSteps(of id: Int64, with run: DbtRun, nodes: [KeptNodes] = []) throws {
+  /// - Parameters:
+  ///   - nodes: those of each step, where they are kept already.
+  ///   - checks: that of the transaction.
+  func replaceSteps(
+    of id: Int64, with run: DbtRun, nodes: [KeptNodes] = [], checks: inout CheckWriter
+  ) throws {
     for table in ["dbt_step", "dbt_result", "dbt_freshness"] {
       try database.prepare("DELETE FROM \(table) WHERE dbt_run = ?").binding { $0(id) }.run()
     }
-    var checks = try CheckWriter(database: database, dbtRun: id, of: run)
+    try checks.begin(run, id: id)
     var writer = DbtNodeWriter(database: database)
     for (number, step) in run.steps.enumerated() {
       let nodes = try nodes.isEmpty ? writer.keep(DbtNodeWriter.nodes(of: step)) : nodes[number]
@@ -191,7 +195,7 @@ struct DbtRunWriter {
         try checks.note(freshness, at: position, in: step, node: node.id)
       }
     }
-    try checks.finish()
+    try checks.end()
   }
 
   private func insert(_ freshness: DbtFreshness, at position: Int, in step: DbtStep, of id: Int64) throws {

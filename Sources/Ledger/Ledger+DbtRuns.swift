@@ -121,9 +121,19 @@ extension Ledger {
   }
 
   private func keepComplete(_ run: DbtRun, id: Int64, nodes: [KeptNodes], in database: SQLiteDatabase) throws {
+    var checks = CheckWriter(database: database)
+    try keepComplete(run, id: id, nodes: nodes, &checks, in: database)
+    try checks.finish()
+  }
+
+  /// - Parameter checks: that of the transaction, to be finished after its last run.
+  func keepComplete(
+    _ run: DbtRun, id: Int64, nodes: [KeptNodes] = [], _ checks: inout CheckWriter, in database: SQLiteDatabase
+  ) throws {
     let writer = DbtRunWriter(database: database)
     _ = try writer.keepHead(run, id: id, nextFetchAt: 0)
-    try writer.replaceSteps(of: id, with: run, nodes: nodes)
+    try writer.replaceSteps(
+      of: id, with: run, nodes: nodes.isEmpty ? nodesOfSteps(of: run, in: database) : nodes, checks: &checks)
     try writer.bumpRecords(of: id)
     try writer.events(for: run, id: id, sinks: sinks, now: now)
     try writer.enqueueRecords(of: id, sinks: sinks, now: now)

@@ -29,6 +29,8 @@ public actor Ledger {
   var accounts = AccountDirectory(accounts: [])
   /// How an attempt's run is called in OpenLineage.
   var lineageRunID: LineageRunID = { _, _ in nil }
+  /// What is written was committed, or is about to be.
+  var recentNodes = RecentNodes()
 
   /// Nothing is opened yet; see ``open()``.
   /// - Parameter clock: microseconds since 1970, for the ledger's own bookkeeping.
@@ -58,6 +60,7 @@ public actor Ledger {
   /// Closes the file. The ledger may be opened again.
   public func close() {
     opened = nil
+    recentNodes = RecentNodes()
     lock = nil
   }
 
@@ -74,7 +77,11 @@ public actor Ledger {
   func write<Result>(_ body: (SQLiteDatabase) throws -> Result) throws -> Result {
     try guarded {
       let database = try current()
-      return try database.transaction { try body(database) }
+      do { return try database.transaction { try body(database) } } catch {
+        // Some may have been written by the transaction that failed.
+        recentNodes = RecentNodes()
+        throw error
+      }
     }
   }
 

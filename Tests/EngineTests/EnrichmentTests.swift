@@ -86,4 +86,40 @@ import Testing
     #expect(first?.path.hasSuffix("/31/") == true)
     await ledger.close()
   }
+
+  @Test(arguments: [true, false]) func eachRunOfALongHistoryIsReadOnce(everything: Bool) async throws {
+    let lab = try DbtLab()
+    lab.add(1...150)
+    let (enrichment, ledger) = try await lab.parts()
+    var completed = 0
+    for _ in 0..<20 {
+      let outcome = try await enrichment.round(everything: everything)
+      #expect(outcome.failed == 0)
+      completed += outcome.completed
+      if !outcome.hasMore { break }
+    }
+    #expect(completed == 150)
+    #expect(try await ledger.wantedRuns(of: "analytics").complete == 150)
+    // A run is asked for before and after its artifacts.
+    #expect(lab.standIn.requests.count { Self.isRun($0) } == 300)
+    #expect(Set(lab.standIn.requests.filter { Self.isRun($0) }.map(\.path)).count == 150)
+    await ledger.close()
+  }
+
+  @Test func runsThatFailHoldUpNoOthers() async throws {
+    let lab = try DbtLab { standIn, request in
+      var answer = standIn.answer(request)
+      if request.path.contains("/runs/7/") || request.path.contains("/runs/70/") { answer.status = 500 }
+      return answer
+    }
+    lab.add(1...80)
+    let (enrichment, ledger) = try await lab.parts()
+    let outcome = try await enrichment.round(everything: true)
+    #expect(outcome.completed == 78 && outcome.failed == 2 && outcome.outage == nil)
+    #expect(try await ledger.wantedRuns(of: "analytics").complete == 78)
+    // Tried again later, each after its own time.
+    let due = try await ledger.dueDbtRuns(of: "analytics", now: .max, limit: 10)
+    #expect(due.map(\.runID).sorted() == [7, 70] && due.allSatisfy { $0.failures == 1 })
+    await ledger.close()
+  }
 }
