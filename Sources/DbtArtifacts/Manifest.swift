@@ -18,17 +18,18 @@ public struct Manifest: Sendable {
   ///   - wanted: the unique_ids whose nodes are kept, besides those that they read.
   ///   - keepsSQL: whether `compiled_code` is kept too.
   ///   - catalog: adds columns to the nodes.
-  ///   - node: is given each node as soon as it was read, in no certain order. An error may still follow.
+  ///   - give: is given each node as soon as it was read, in no certain order; an error may still follow. The columns,
+  ///     descriptions, `meta` and SQL of nodes, which are most of a large manifest, are not kept then.
   /// - Throws: ``ArtifactError`` when the file is no JSON or a section with wanted nodes is no object.
   public init(
     path: String, keeping wanted: Set<String>, keepsSQL: Bool = false, catalog: Catalog? = nil,
-    each node: (DbtNode) -> Void = { _ in }
+    giving give: ((DbtNode) -> Void)? = nil
   ) throws(ArtifactError) {
     let name = ArtifactName.manifest.rawValue
     self = try ArtifactError.naming(name) { place in
       var reading = ManifestReading(
         document: try JSONDocument(mappingFile: path), wanted: wanted, keepsSQL: keepsSQL, catalog: catalog)
-      return try reading.manifest(&place, each: node)
+      return try reading.manifest(&place, giving: give)
     }
   }
 
@@ -42,23 +43,29 @@ public struct Manifest: Sendable {
   /// ``DbtNode/dependsOn`` and is no input: nothing tells whether it is a relation, and of which name.
   public func inputs(of node: DbtNode) -> [String] {
     if node.dependsOn.isEmpty { return [] }
+    if node.dependsOn.count == 1, node.dependsOn[0] != node.uniqueID, isRelation(node.dependsOn[0]) {
+      return node.dependsOn
+    }
     var inputs: [String] = []
     var seen: Set = [node.uniqueID]
     // A stack of its own: chains of ephemeral models may be as long as whoever wrote the file likes.
     var open = Array(node.dependsOn.reversed())
     while let id = open.popLast() {
       guard seen.insert(id).inserted else { continue }
-      if let upstream = nodes[id] {
-        if upstream.relation != nil {
-          inputs.append(id)
-        } else {
-          open += upstream.dependsOn.reversed()
-        }
+      if isRelation(id) {
+        inputs.append(id)
+      } else if let upstream = nodes[id] {
+        open += upstream.dependsOn.reversed()
       } else if let passed = dependenciesPassed[id] {
         open += passed.reversed()
       }
     }
     return inputs
+  }
+
+  // A node that is looked up by its name is copied.
+  private func isRelation(_ uniqueID: String) -> Bool {
+    nodes.index(forKey: uniqueID).map { nodes.values[$0].relation != nil } ?? false
   }
 
   mutating func pass(_ uniqueID: String, to dependencies: [String]) { dependenciesPassed[uniqueID] = dependencies }

@@ -24,7 +24,7 @@ struct ManifestReading {
     self.catalog = catalog
   }
 
-  mutating func manifest(_ place: inout ReadingPlace, each: (DbtNode) -> Void) throws -> Manifest {
+  mutating func manifest(_ place: inout ReadingPlace, giving give: ((DbtNode) -> Void)?) throws -> Manifest {
     var sectionsWanted: Set<String> = []
     for uniqueID in wanted { sectionsWanted.insert(Manifest.section(ofNode: uniqueID)) }
     let sections = sectionsWanted.union(wanted.isEmpty ? [] : Self.readableSections)
@@ -46,15 +46,16 @@ struct ManifestReading {
           if sectionsWanted.contains(section) { throw noObject(at: place) }
           return
         }
-        try readSection(&value, into: &manifest, &place, each)
+        try readSection(&value, into: &manifest, &place, give)
       }
     }
-    try readUpstream(into: &manifest, &place, each)
+    try readUpstream(into: &manifest, &place, give)
     return manifest
   }
 
   private mutating func readSection(
-    _ section: inout JSONCursor, into manifest: inout Manifest, _ place: inout ReadingPlace, _ each: (DbtNode) -> Void
+    _ section: inout JSONCursor, into manifest: inout Manifest, _ place: inout ReadingPlace,
+    _ give: ((DbtNode) -> Void)?
   ) throws {
     try section.object { key, value in
       let uniqueID = key.string
@@ -67,17 +68,15 @@ struct ManifestReading {
       }
       place.member = uniqueID
       guard value.isObject else { throw noObject(at: place) }
-      let node = try node(uniqueID, &value)
-      each(node)
       // Assigning through the subscript would copy the node.
-      manifest.nodes.updateValue(node, forKey: uniqueID)
+      manifest.nodes.updateValue(Self.given(try node(uniqueID, &value), to: give), forKey: uniqueID)
     }
     place.member = nil
   }
 
   /// Reads the nodes that those asked for read, through ephemeral models.
   private mutating func readUpstream(
-    into manifest: inout Manifest, _ place: inout ReadingPlace, _ each: (DbtNode) -> Void
+    into manifest: inout Manifest, _ place: inout ReadingPlace, _ give: ((DbtNode) -> Void)?
   ) throws {
     var open: [String] = []
     for node in manifest.nodes.values { open += node.dependsOn }
@@ -90,13 +89,21 @@ struct ManifestReading {
       }
       guard let node else { continue }
       if node.relation != nil {
-        each(node)
-        manifest.nodes.updateValue(node, forKey: id)
+        manifest.nodes.updateValue(Self.given(node, to: give), forKey: id)
       } else {
         manifest.pass(id, to: node.dependsOn)
         open += node.dependsOn
       }
     }
+  }
+
+  /// What is kept of a node that is given away.
+  private static func given(_ node: DbtNode, to give: ((DbtNode) -> Void)?) -> DbtNode {
+    guard let give else { return node }
+    give(node)
+    var rest = node
+    (rest.columns, rest.meta, rest.description, rest.sql) = ([], [], nil, nil)
+    return rest
   }
 
   private mutating func node(_ uniqueID: String, _ value: inout JSONCursor) throws -> DbtNode {

@@ -18,24 +18,30 @@ actor ArtifactReader {
 
   /// - Parameters:
   ///   - catalog: adds columns to the nodes.
-  ///   - pieces: is given the nodes of a large manifest while others are read; those after the last piece are left out.
+  ///   - pieces: is given all nodes of a large manifest, many at a time, while others are read. What only they need is not
+  ///     in the manifest then; see `Manifest`.
   func manifest(
     _ path: String, keeping wanted: Set<String>, catalog: Catalog? = nil,
     pieces: AsyncStream<[DbtNode]>.Continuation? = nil
   ) throws -> Manifest {
+    guard let pieces, let stamp = FileStamp(path: path), stamp.bytes >= Self.bytesOfLargeManifest else {
+      return try Manifest(path: path, keeping: wanted, keepsSQL: keepsSQL, catalog: catalog)
+    }
     var piece: [DbtNode] = []
-    return try Manifest(path: path, keeping: wanted, keepsSQL: keepsSQL, catalog: catalog) { node in
-      guard let pieces else { return }
+    let manifest = try Manifest(path: path, keeping: wanted, keepsSQL: keepsSQL, catalog: catalog) { node in
       piece.append(node)
       if piece.count == Self.nodesOfPiece {
         pieces.yield(piece)
-        piece.removeAll(keepingCapacity: true)
+        piece = []
       }
     }
+    pieces.yield(piece)
+    return manifest
   }
 
+  private static let bytesOfLargeManifest: Int64 = 8 << 20
   /// Writing so many takes some tens of milliseconds.
-  private static let nodesOfPiece = 1000
+  private static let nodesOfPiece = 4000
 
   /// - Parameter wanted: the unique_ids whose tables are kept; nil for all.
   func catalog(_ path: String, keeping wanted: Set<String>?) throws -> Catalog {

@@ -84,14 +84,19 @@ public struct JSONWriter: Sendable {
   /// A value that is JSON text already.
   public mutating func raw(_ json: RawJSON) { literal(json.text) }
 
-  public mutating func string(_ value: some StringProtocol) {
+  public mutating func string(_ value: String) {
     separate()
     bytes.append(0x22)
-    var text = String(value)
-    text.withUTF8 { appendEscaped($0) }
+    // A copy would have to be made for `withUTF8`, and its references counted.
+    if value.utf8.withContiguousStorageIfAvailable({ appendEscaped($0) }) == nil {
+      var text = value
+      text.withUTF8 { appendEscaped($0) }
+    }
     bytes.append(0x22)
     needsComma = true
   }
+
+  public mutating func string(_ value: Substring) { string(String(value)) }
 
   /// RFC 3339, or null.
   public mutating func instant(_ value: Instant?) {

@@ -10,7 +10,10 @@ enum DbtNodeRow {
     """
   static let count = 24
 
-  static func bind(_ node: DbtNode, to binder: inout SQLiteBinder) {
+  /// - Parameters:
+  ///   - columns: ``text(_:)`` of them.
+  ///   - meta: ``text(_:)`` of it.
+  static func bind(_ node: DbtNode, columns: String?, meta: String?, to binder: inout SQLiteBinder) {
     binder(node.uniqueID)
     binder(node.resourceType)
     binder(node.name)
@@ -32,8 +35,8 @@ enum DbtNodeRow {
     binder(node.warnIf)
     binder(node.errorIf)
     binder(node.description)
-    binder(text(node.columns))
-    binder(text(node.meta))
+    binder(columns)
+    binder(meta)
     binder(node.sql)
   }
 
@@ -65,22 +68,24 @@ enum DbtNodeRow {
     return node
   }
 
-  private static func text(_ columns: [DbtColumn]) -> String? {
+  /// `[["id","int","the key"],["note"]]`: name, type and description, as far as they are known. A large project has half
+  /// a million columns.
+  static func text(_ columns: [DbtColumn]) -> String? {
     if columns.isEmpty { return nil }
     var writer = JSONWriter(reservingCapacity: 64 * columns.count)
     writer.beginArray()
     for column in columns {
-      writer.beginObject()
-      writer.member("name", column.name)
-      if let type = column.type { writer.member("type", type) }
-      if let description = column.description { writer.member("description", description) }
-      writer.endObject()
+      writer.beginArray()
+      writer.string(column.name)
+      if let type = column.type { writer.string(type) } else if column.description != nil { writer.null() }
+      if let description = column.description { writer.string(description) }
+      writer.endArray()
     }
     writer.endArray()
     return writer.text
   }
 
-  private static func text(_ meta: [DbtMeta]) -> String? {
+  static func text(_ meta: [DbtMeta]) -> String? {
     if meta.isEmpty { return nil }
     var writer = JSONWriter()
     writer.object { writer in
@@ -95,8 +100,10 @@ enum DbtNodeRow {
   private static func nodeColumns(_ text: String?) -> [DbtColumn] {
     guard let text, let list = (try? JSONValue(parsing: text))?.arrayValue else { return [] }
     return list.compactMap { column in
-      guard let name = column["name"]?.stringValue else { return nil }
-      return DbtColumn(name: name, type: column["type"]?.stringValue, description: column["description"]?.stringValue)
+      guard let facts = column.arrayValue, let name = facts.first?.stringValue else { return nil }
+      return DbtColumn(
+        name: name, type: facts.count > 1 ? facts[1].stringValue : nil,
+        description: facts.count > 2 ? facts[2].stringValue : nil)
     }
   }
 

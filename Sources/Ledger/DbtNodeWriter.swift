@@ -26,14 +26,15 @@ struct DbtNodeWriter {
   init(database: SQLiteDatabase) { self.database = database }
 
   mutating func keep(_ node: DbtNode) throws -> Kept {
-    guard let digest = digest.digest(of: node) else {
+    let (columns, meta) = (DbtNodeRow.text(node.columns), DbtNodeRow.text(node.meta))
+    guard let digest = digest.digest(of: node, columns: columns, meta: meta) else {
       throw LedgerError(.other, path: database.path, detail: "libcrypto does not compute SHA-256")
     }
     let known = try database.prepare(Self.select).binding { $0(bytes: digest) }.firstRow { $0.integer(0) }
     if let known { return Kept(id: known, relation: node.relation) }
     try database.prepare(Self.insert).binding {
       $0(bytes: digest)
-      DbtNodeRow.bind(node, to: &$0)
+      DbtNodeRow.bind(node, columns: columns, meta: meta, to: &$0)
     }.run()
     return Kept(id: database.lastInsertedRow, relation: node.relation)
   }
@@ -53,7 +54,7 @@ struct DbtNodeWriter {
   /// say of them.
   /// - Parameter known: those of its manifest that are left out.
   static func nodes(of step: DbtStep, but known: KeptNodes = [:]) -> [DbtNode] {
-    var nodes = step.nodes.values.filter { known[$0.uniqueID] == nil }.sorted { $0.uniqueID < $1.uniqueID }
+    var nodes = step.nodes.keys.filter { !known.keys.contains($0) }.sorted().compactMap { step.nodes[$0] }
     var seen: Set<String> = []
     func isNew(_ uniqueID: String) -> Bool { !step.nodes.keys.contains(uniqueID) && seen.insert(uniqueID).inserted }
     // By their places: a copy of a result counts references of all its texts.

@@ -107,7 +107,7 @@ extension Ledger {
   /// Keeps a run of dbt Core, or of any dbt whose artifacts are at hand. It is a record of its own.
   /// - Parameters:
   ///   - run: with a key of dbt Core. A run that is known by it is kept anew.
-  ///   - kept: those nodes of its manifest that are in the ledger already.
+  ///   - kept: the nodes of its manifest, where they are in the ledger already.
   public func keepComplete(core run: DbtRun, nodes kept: KeptDbtNodes = KeptDbtNodes()) async throws {
     let nodes = try await keepNodes(of: run, known: kept.nodes)
     try write { database in
@@ -145,7 +145,8 @@ extension Ledger {
 
   /// Keeps the nodes of a large run; empty for others, whose nodes are kept with their results.
   private func keepNodes(of run: DbtRun, known: KeptNodes) async throws -> [KeptNodes] {
-    guard run.steps.reduce(0, { $0 + max($1.nodes.count, $1.results.count) }) > Self.nodesAtOnce else { return [] }
+    let count = run.steps.reduce(0) { $0 + max($1.nodes.count, $1.results.count) }
+    guard !known.isEmpty || count > Self.nodesAtOnce else { return [] }
     var kept: [KeptNodes] = []
     for step in run.steps {
       // A step without nodes could not use the manifest that the known ones are of.

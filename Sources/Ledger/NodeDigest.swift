@@ -10,7 +10,10 @@ struct NodeDigest {
   private var bytes: [UInt8] = []
 
   /// nil when the library refuses to compute it.
-  mutating func digest(of node: DbtNode) -> [UInt8]? {
+  /// - Parameters:
+  ///   - columns: those of the node as they stand in its row.
+  ///   - meta: that of the node as it stands in its row.
+  mutating func digest(of node: DbtNode, columns: String?, meta: String?) -> [UInt8]? {
     bytes.removeAll(keepingCapacity: true)
     append(node.uniqueID)
     append(node.resourceType)
@@ -33,17 +36,8 @@ struct NodeDigest {
     append(node.warnIf)
     append(node.errorIf)
     append(node.description)
-    append(node.columns.count)
-    for column in node.columns {
-      append(column.name)
-      append(column.type)
-      append(column.description)
-    }
-    append(node.meta.count)
-    for member in node.meta {
-      append(member.key)
-      append(member.value)
-    }
+    append(columns)
+    append(meta)
     append(node.sql)
     var result = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
     var written: UInt32 = 0
@@ -55,10 +49,10 @@ struct NodeDigest {
 
   /// Each text after its length, so that no two lists of facts are the same bytes.
   private mutating func append(_ text: String?) {
-    guard var text else { return append(-1) }
-    text.withUTF8 { characters in
-      append(characters.count)
-      bytes.append(contentsOf: characters)
+    guard let text else { return append(-1) }
+    append(text.utf8.count)
+    if text.utf8.withContiguousStorageIfAvailable({ bytes.append(contentsOf: $0) }) == nil {
+      bytes.append(contentsOf: text.utf8)
     }
   }
 

@@ -49,14 +49,17 @@ import Testing
     let read = try Manifest(path: Folders.path(folder, .manifest), keeping: wanted, catalog: catalog) {
       given.append($0)
     }
-    #expect(given.count == read.nodes.count && given.allSatisfy { read.nodes[$0.uniqueID] == $0 })
-    #expect(
-      given.contains { wanted.contains($0.uniqueID) } && given.contains { $0.columns.contains { $0.type != nil } })
+    #expect(given.count == read.nodes.count && given.contains { wanted.contains($0.uniqueID) })
+    #expect(given.contains { $0.columns.contains { $0.type != nil } })
+    for var node in given {
+      (node.columns, node.meta, node.description) = ([], [], nil)
+      #expect(read.nodes[node.uniqueID] == node)
+    }
     // As where the catalog is read last.
     var step = DbtStep(index: 1)
     step.nodes = try Manifest(path: Folders.path(folder, .manifest), keeping: wanted).nodes
     step.add(try Catalog(path: Folders.path(folder, .catalog), keeping: Set(step.nodes.keys)))
-    #expect(step.nodes == read.nodes)
+    #expect(Set(step.nodes.values) == Set(given))
   }
 
   @Test func circlesEnd() throws {

@@ -85,7 +85,7 @@ struct CoreRunReaderTests {
   }
 
   /// A project so large that its nodes are kept while its manifest is still read.
-  @Test(arguments: [10, 2500, 9000]) func theRunIsTheSameHoweverItsNodesAreKept(_ models: Int) async throws {
+  @Test(arguments: [10, 2500, 90_000]) func theRunIsTheSameHoweverItsNodesAreKept(_ models: Int) async throws {
     let metadata = #""metadata":{"invocation_id":"5f2c","project_name":"p"}"#
     let nodes = (0..<models).map { number in
       let parents = number > 0 ? "\"model.p.m\(number - 1)\"" : ""

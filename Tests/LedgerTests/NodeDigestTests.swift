@@ -42,7 +42,7 @@ struct NodeDigestTests {
     var digest = NodeDigest()
     var seen: Set<[UInt8]> = []
     for node in Self.variants {
-      let made = digest.digest(of: node)
+      let made = digest.digest(of: node, columns: DbtNodeRow.text(node.columns), meta: DbtNodeRow.text(node.meta))
       let bytes = try #require(made)
       #expect(bytes.count == 16)
       #expect(seen.insert(bytes).inserted, "\(node)")
@@ -51,7 +51,9 @@ struct NodeDigestTests {
 
   @Test func theSameFactsHaveTheSameDigest() throws {
     var (one, other) = (NodeDigest(), NodeDigest())
-    _ = one.digest(of: DbtNode(uniqueID: "something before"))
-    #expect(one.digest(of: Self.fullNode()) == other.digest(of: Self.fullNode()))
+    _ = one.digest(of: DbtNode(uniqueID: "something before"), columns: "[]", meta: nil)
+    let node = Self.fullNode()
+    let (columns, meta) = (DbtNodeRow.text(node.columns), DbtNodeRow.text(node.meta))
+    #expect(one.digest(of: node, columns: columns, meta: meta) == other.digest(of: node, columns: columns, meta: meta))
   }
 }
