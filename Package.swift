@@ -47,7 +47,8 @@ let package = Package(
     room("Platform", ["CPlatform"]),
     room("JSONText", ["ExecutionModel", "CSimdjson"]),
     room("Postgres", ["ExecutionModel", "Platform", "CLibPQ", "CPlatform"]),
-    room("SQLite", ["CSQLite"]),
+    room("Storage"),
+    room("SQLite", ["Storage", "CSQLite"]),
     room("HTTPClient", ["Platform", "CCurl", "CZlib"]),
 
     // Source, correlation, dbt.
@@ -61,7 +62,10 @@ let package = Package(
     .target(name: "Migrations", path: "Migrations", resources: [.embedInCode("SQL")], swiftSettings: swift),
     room(
       "Ledger",
-      ["ExecutionModel", "Correlation", "Records", "SQLite", "Migrations", "JSONText", "Platform", "CCrypto"]),
+      [
+        "ExecutionModel", "Correlation", "Records", "Storage", "SQLite", "Migrations", "JSONText", "Platform",
+        "CCrypto",
+      ]),
     room("OpenLineage", ["ExecutionModel", "JSONText", "CCrypto"]),
     room("Sinks", ["ExecutionModel", "Records", "Ledger", "OpenLineage", "HTTPClient", "Platform"]),
 
@@ -107,19 +111,21 @@ let package = Package(
     tests("Platform", []),
     tests("JSONText", ["ExecutionModel"]),
     tests("Postgres", ["TestServers"]),
-    tests("SQLite", ["TestServers"]),
+    tests("Storage", ["SQLite", "TestServers"]),
+    tests("SQLite", ["Storage", "TestServers"]),
     tests("HTTPClient", ["TestServers", "LoopbackHTTP"]),
     tests("AirflowSource", ["ExecutionModel", "Postgres", "JSONText", "TestServers"]),
     tests("Correlation", ["ExecutionModel", "JSONText"]),
     tests("DbtCloud", ["ExecutionModel", "HTTPClient", "JSONText", "DbtCloudStandIn", "LoopbackHTTP", "TestServers"]),
     tests("DbtArtifacts", ["ExecutionModel", "JSONText", "TestServers"]),
     tests("Records", ["ExecutionModel", "JSONText"]),
-    tests("Ledger", ["ExecutionModel", "Records", "SQLite", "Migrations", "JSONText", "TestServers"]),
+    tests("Ledger", ["ExecutionModel", "Records", "Storage", "SQLite", "Migrations", "JSONText", "TestServers"]),
     tests("OpenLineage", ["DbtArtifacts", "ExecutionModel", "JSONText", "Records"]),
     tests(
       "Sinks",
       [
-        "ExecutionModel", "Records", "Ledger", "SQLite", "OpenLineage", "TestServers", "LoopbackHTTP", "HTTPClient",
+        "ExecutionModel", "Records", "Ledger", "Storage", "SQLite", "OpenLineage", "TestServers", "LoopbackHTTP",
+        "HTTPClient",
         "JSONText",
       ]),
     tests("Configuration", ["TestServers"]),
@@ -129,7 +135,7 @@ let package = Package(
       "Engine",
       [
         "ExecutionModel", "TestServers", "HistorySimulator", "DbtCloudStandIn", "LoopbackHTTP", "Configuration",
-        "Ledger", "SQLite",
+        "Ledger", "Storage", "SQLite",
         "JSONText", "Correlation", "AirflowSource", "Platform", "Telemetry", "DbtCloud", "Postgres",
       ]),
     tests("DbtCloudStandIn", ["ExecutionModel", "HTTPClient", "TestServers", "JSONText"]),

@@ -1,5 +1,5 @@
 import ExecutionModel
-import SQLite
+import Storage
 
 // How the values read from Airflow stand in the ledger's tables. Columns and values are in one order, here only.
 
@@ -10,7 +10,7 @@ enum DagRunRow {
     """
   static let count = 16
 
-  static func bind(_ run: DagRun, to binder: inout SQLiteBinder) {
+  static func bind(_ run: DagRun, to binder: inout Binder) {
     binder(run.sourceID)
     binder(run.runType)
     binder(run.state)
@@ -29,7 +29,7 @@ enum DagRunRow {
     binder(run.isOpen)
   }
 
-  static func read(_ columns: inout SQLiteColumns, key: DagRunKey) -> DagRun {
+  static func read(_ columns: inout Columns, key: DagRunKey) -> DagRun {
     var run = DagRun(key: key, sourceID: columns.integer())
     run.runType = columns.optionalText()
     run.state = columns.optionalText()
@@ -57,18 +57,18 @@ enum AttemptRow {
     """
   static let count = 17
 
-  static func bind(_ attempt: TaskAttempt, to binder: inout SQLiteBinder) {
+  static func bind(_ attempt: TaskAttempt, to binder: inout Binder) {
     bind(attempt.key, to: &binder)
     bindFacts(attempt, to: &binder)
   }
 
-  static func bind(_ key: AttemptKey, to binder: inout SQLiteBinder) {
+  static func bind(_ key: AttemptKey, to binder: inout Binder) {
     binder(key.taskID)
     binder(key.mapIndex)
     binder(key.tryNumber)
   }
 
-  static func bindFacts(_ attempt: TaskAttempt, to binder: inout SQLiteBinder) {
+  static func bindFacts(_ attempt: TaskAttempt, to binder: inout Binder) {
     binder(attempt.isCurrent)
     binder(attempt.clearNumber)
     binder(attempt.operatorName)
@@ -85,7 +85,7 @@ enum AttemptRow {
     binder(attempt.note)
   }
 
-  static func read(_ columns: inout SQLiteColumns) -> TaskAttempt {
+  static func read(_ columns: inout Columns) -> TaskAttempt {
     let key = readKey(&columns)
     var attempt = TaskAttempt(key: key, isCurrent: columns.bool())
     attempt.clearNumber = columns.optionalInt()
@@ -104,7 +104,7 @@ enum AttemptRow {
     return attempt
   }
 
-  static func readKey(_ columns: inout SQLiteColumns) -> AttemptKey {
+  static func readKey(_ columns: inout Columns) -> AttemptKey {
     AttemptKey(taskID: columns.text(), mapIndex: columns.int(), tryNumber: columns.int())
   }
 }
@@ -113,7 +113,7 @@ enum DagRow {
   static let columns = "dag_id, owners, tags, schedule, description, fileloc, is_paused"
   static let count = 7
 
-  static func bind(_ dag: Dag, to binder: inout SQLiteBinder) {
+  static func bind(_ dag: Dag, to binder: inout Binder) {
     binder(dag.dagID)
     binder(NameList.text(dag.owners))
     binder(NameList.text(dag.tags))
@@ -123,7 +123,7 @@ enum DagRow {
     binder(dag.isPaused)
   }
 
-  static func read(_ columns: inout SQLiteColumns) -> Dag {
+  static func read(_ columns: inout Columns) -> Dag {
     var dag = Dag(dagID: columns.text(), owners: NameList.list(columns.text()), tags: NameList.list(columns.text()))
     dag.schedule = columns.optionalText()
     dag.description = columns.optionalText()

@@ -1,5 +1,5 @@
 import ExecutionModel
-import SQLite
+import Storage
 
 /// An attempt behind a dbt run, as it is named where the dbt run is the subject.
 public struct AttemptReference: Hashable, Sendable {
@@ -21,7 +21,7 @@ extension RecordReader {
   /// The attempts that a dbt run belongs to, those that made it first.
   func attempts(behind dbtRun: Int64) throws -> [AttemptReference] {
     try database.prepare(Self.selectAttempts).binding { $0(dbtRun) }.rows { row in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       return AttemptReference(
         run: DagRunKey(instance: columns.text(), dagID: columns.text(), runID: columns.text()),
         runState: columns.optionalText(), attempt: AttemptRow.readKey(&columns), state: columns.optionalText(),

@@ -1,6 +1,6 @@
 import ExecutionModel
 import Records
-import SQLite
+import Storage
 
 extension CaptureWriter {
   /// An attempt as the ledger has it.
@@ -16,7 +16,7 @@ extension CaptureWriter {
     try database.prepare(
       "SELECT \(Told.columns), removed_at IS NOT NULL, \(AttemptRow.columns) FROM attempt WHERE dag_run = ?"
     ).binding { $0(dagRun) }.forEachRow { row in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       let told = Told(&columns)
       let isRemoved = columns.bool()
       let attempt = AttemptRow.read(&columns)

@@ -1,5 +1,5 @@
 import ExecutionModel
-import SQLite
+import Storage
 
 extension CaptureWriter {
   /// Keeps what the evidence of one run proposes. Evidence only ever grows: an XCom that Airflow has deleted since was
@@ -163,26 +163,12 @@ extension CaptureWriter {
       $0(proposal.isCandidate)
       $0(proposal.unresolved)
       $0(now)
-    }.run()
-    return database.lastInsertedRow
+    }.insert()
   }
 
   private func addEvidence(_ evidence: [Evidence], to link: Int64) throws -> Bool {
     var isNew = false
-    for piece in evidence {
-      try database.prepare(
-        """
-        INSERT INTO evidence (link, position, kind, value)
-        SELECT ?1, coalesce((SELECT max(position) FROM evidence WHERE link = ?1), 0) + 1, ?2, ?3
-        WHERE NOT EXISTS (SELECT 1 FROM evidence WHERE link = ?1 AND kind = ?2 AND value = ?3)
-        """
-      ).binding {
-        $0(link)
-        $0(piece.kind)
-        $0(piece.value)
-      }.run()
-      isNew = isNew || database.changes > 0
-    }
+    for piece in evidence { isNew = try EvidenceWriter(database: database).add(piece, to: link) || isNew }
     return isNew
   }
 }

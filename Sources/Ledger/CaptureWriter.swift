@@ -1,10 +1,10 @@
 import ExecutionModel
 import Records
-import SQLite
+import Storage
 
 /// Writes what changed between the ledger and snapshots of Airflow, within one transaction.
 struct CaptureWriter {
-  let database: SQLiteDatabase
+  let database: any Database
   /// The instance's row and name.
   let instance: Int64
   let name: InstanceName
@@ -128,7 +128,7 @@ struct CaptureWriter {
       $0(run.key.runID)
       $0(run.sourceID)
     }.firstRow { row in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       let id = columns.integer()
       let isHistory = columns.bool()
       let isWithheld = columns.bool()
@@ -171,8 +171,7 @@ struct CaptureWriter {
       $0(isWithheld)
       told.bind(to: &$0)
       DagRunRow.bind(run, to: &$0)
-    }.run()
-    return database.lastInsertedRow
+    }.insert()
   }
 
   private static let insertRun = SQL(
@@ -281,7 +280,7 @@ struct CaptureWriter {
   private func abortAll(of id: Int64) throws -> Told? {
     let row = try database.prepare("SELECT dag_id, run_id, clear_number, \(Told.columns) FROM dag_run WHERE id = ?")
       .binding { $0(id) }.firstRow { row in
-        var columns = SQLiteColumns(row)
+        var columns = Columns(row)
         let key = DagRunKey(instance: name, dagID: columns.text(), runID: columns.text())
         return (key: key, clearNumber: columns.optionalInt(), told: Told(&columns))
       }

@@ -1,11 +1,11 @@
 import ExecutionModel
-import SQLite
+import Storage
 
 /// Keeps what dbt runs say of checks: in their history, and as their state where it is the newest. The order in which runs
 /// are kept does not matter, and a run that is kept again counts once. Within the transaction that keeps the results: one
 /// writer serves all runs of it, and ``finish()`` writes what has become of their checks.
 struct CheckWriter {
-  private let database: SQLiteDatabase
+  private let database: any Database
   private var dbtRun: Int64 = 0
   private var scope: String?
   private var fallback = Instant(microseconds: 0)
@@ -14,7 +14,7 @@ struct CheckWriter {
   /// Checks of the scope that runs of the transaction have spoken of, by unique_id.
   private var states: [String: State] = [:]
 
-  init(database: SQLiteDatabase) { self.database = database }
+  init(database: any Database) { self.database = database }
 
   /// What is noted next is what this run says. Takes back what it said when it was kept before.
   mutating func begin(_ run: DbtRun, id: Int64) throws {
@@ -155,7 +155,7 @@ struct CheckWriter {
       $0(uniqueID)
       $0(scope)
     }.firstRow { row in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       return State(
         id: columns.integer(), node: columns.integer(), outcome: columns.text(), since: columns.optionalInteger(),
         last: Place(at: columns.integer(), run: columns.integer(), step: columns.integer(), position: columns.integer())
@@ -167,7 +167,7 @@ struct CheckWriter {
     _ uniqueID: String, in scope: String, node: Int64, _ outcome: DbtOutcome, _ place: Place
   ) throws -> State {
     let since = outcome == .skipped ? nil : place.at
-    try database.prepare(Self.insertCheck).binding {
+    let id = try database.prepare(Self.insertCheck).binding {
       $0(scope)
       $0(uniqueID)
       $0(node)
@@ -177,9 +177,8 @@ struct CheckWriter {
       $0(place.run)
       $0(place.step)
       $0(place.position)
-    }.run()
-    return State(
-      id: database.lastInsertedRow, node: node, outcome: outcome.description, since: since, last: place)
+    }.insert()
+    return State(id: id, node: node, outcome: outcome.description, since: since, last: place)
   }
 
   private func add(_ outcome: DbtOutcome, at place: Place, to id: Int64) throws {

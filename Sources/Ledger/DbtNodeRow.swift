@@ -1,6 +1,6 @@
 import ExecutionModel
 import JSONText
-import SQLite
+import Storage
 
 /// How a node stands in the ledger.
 enum DbtNodeRow {
@@ -13,7 +13,7 @@ enum DbtNodeRow {
   /// - Parameters:
   ///   - columns: ``text(_:)`` of them.
   ///   - meta: ``text(_:)`` of it.
-  static func bind(_ node: DbtNode, columns: String?, meta: String?, to binder: inout SQLiteBinder) {
+  static func bind(_ node: DbtNode, columns: String?, meta: String?, to binder: inout Binder) {
     binder(node.uniqueID)
     binder(node.resourceType)
     binder(node.name)
@@ -40,7 +40,7 @@ enum DbtNodeRow {
     binder(node.sql)
   }
 
-  static func read(_ columns: inout SQLiteColumns) -> DbtNode {
+  static func read(_ columns: inout Columns) -> DbtNode {
     var node = DbtNode(uniqueID: columns.text())
     node.resourceType = columns.optionalText()
     node.name = columns.optionalText()

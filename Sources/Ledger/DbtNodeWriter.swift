@@ -1,5 +1,5 @@
 import ExecutionModel
-import SQLite
+import Storage
 
 /// The nodes of a step as they stand in the ledger, by unique_id.
 typealias KeptNodes = [String: DbtNodeWriter.Kept]
@@ -20,23 +20,23 @@ struct DbtNodeWriter {
     var relation: String?
   }
 
-  let database: SQLiteDatabase
+  let database: any Database
   private var digest = NodeDigest()
 
-  init(database: SQLiteDatabase) { self.database = database }
+  init(database: any Database) { self.database = database }
 
   mutating func keep(_ node: DbtNode) throws -> Kept {
     let (columns, meta) = (DbtNodeRow.text(node.columns), DbtNodeRow.text(node.meta))
     guard let digest = digest.digest(of: node, columns: columns, meta: meta) else {
-      throw LedgerError(.other, path: database.path, detail: "libcrypto does not compute SHA-256")
+      throw LedgerError(.other, path: database.name, detail: "libcrypto does not compute SHA-256")
     }
     let known = try database.prepare(Self.select).binding { $0(bytes: digest) }.firstRow { $0.integer(0) }
     if let known { return Kept(id: known, relation: node.relation) }
-    try database.prepare(Self.insert).binding {
+    let id = try database.prepare(Self.insert).binding {
       $0(bytes: digest)
       DbtNodeRow.bind(node, columns: columns, meta: meta, to: &$0)
-    }.run()
-    return Kept(id: database.lastInsertedRow, relation: node.relation)
+    }.insert()
+    return Kept(id: id, relation: node.relation)
   }
 
   mutating func keep(_ nodes: [DbtNode]) throws -> KeptNodes {

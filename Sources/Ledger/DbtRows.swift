@@ -1,5 +1,5 @@
 import ExecutionModel
-import SQLite
+import Storage
 
 // How dbt runs stand in the ledger's tables. Columns and values are in one order, here only.
 
@@ -13,7 +13,7 @@ enum DbtRunRow {
   static let facts = String(columns.dropFirst("key, ".count))
   static let factCount = 23
 
-  static func bindFacts(_ run: DbtRun, to binder: inout SQLiteBinder) {
+  static func bindFacts(_ run: DbtRun, to binder: inout Binder) {
     binder(run.account)
     binder(run.host)
     binder(run.accountID)
@@ -40,7 +40,7 @@ enum DbtRunRow {
   }
 
   /// nil when the key is unreadable, which no release has written.
-  static func read(_ columns: inout SQLiteColumns) -> DbtRun? {
+  static func read(_ columns: inout Columns) -> DbtRun? {
     guard let key = DbtRunKey(columns.text()) else { return nil }
     var run = DbtRun(key: key, status: "")
     run.account = columns.optionalText()
@@ -77,7 +77,7 @@ enum DbtStepRow {
     """
   static let count = 15
 
-  static func bind(_ step: DbtStep, to binder: inout SQLiteBinder) {
+  static func bind(_ step: DbtStep, to binder: inout Binder) {
     binder(step.index)
     binder(step.name)
     binder(step.command)
@@ -95,7 +95,7 @@ enum DbtStepRow {
     binder(step.isFullRefresh)
   }
 
-  static func read(_ columns: inout SQLiteColumns) -> DbtStep {
+  static func read(_ columns: inout Columns) -> DbtStep {
     var step = DbtStep(index: columns.int(), name: columns.optionalText())
     step.command = columns.optionalText()
     step.status = columns.optionalText()
@@ -127,7 +127,7 @@ enum DbtResultRow {
   ///   - node: the row of the result's node, whose relation is `relation`.
   ///   - inputs: rows of the nodes that it reads.
   static func bind(
-    _ result: DbtNodeResult, node: Int64, relation: String?, inputs: [Int64], to binder: inout SQLiteBinder
+    _ result: DbtNodeResult, node: Int64, relation: String?, inputs: [Int64], to binder: inout Binder
   ) {
     binder(node)
     binder(result.status)
@@ -156,7 +156,7 @@ enum DbtResultRow {
     """
 
   /// - Returns: the result, and the rows of the nodes that it reads, whose names are still to be looked up.
-  static func read(_ columns: inout SQLiteColumns) -> (result: DbtNodeResult, inputs: [Int64]) {
+  static func read(_ columns: inout Columns) -> (result: DbtNodeResult, inputs: [Int64]) {
     var result = DbtNodeResult(uniqueID: columns.text(), status: "")
     result.resourceType = columns.optionalText()
     result.name = columns.optionalText()
@@ -199,7 +199,7 @@ enum DbtFreshnessRow {
   static let columns = "unique_id, status, max_loaded_at, snapshotted_at, age_seconds, error"
   static let count = 6
 
-  static func bind(_ freshness: DbtFreshness, to binder: inout SQLiteBinder) {
+  static func bind(_ freshness: DbtFreshness, to binder: inout Binder) {
     binder(freshness.uniqueID)
     binder(freshness.status)
     binder(freshness.maxLoadedAt)
@@ -208,7 +208,7 @@ enum DbtFreshnessRow {
     binder(freshness.error)
   }
 
-  static func read(_ columns: inout SQLiteColumns) -> DbtFreshness {
+  static func read(_ columns: inout Columns) -> DbtFreshness {
     var freshness = DbtFreshness(uniqueID: columns.text(), status: columns.text())
     freshness.maxLoadedAt = columns.optionalInstant()
     freshness.snapshottedAt = columns.optionalInstant()

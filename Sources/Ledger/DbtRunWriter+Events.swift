@@ -1,6 +1,6 @@
 import ExecutionModel
 import Records
-import SQLite
+import Storage
 
 extension DbtRunWriter {
   private struct Parent {
@@ -21,7 +21,7 @@ extension DbtRunWriter {
       ORDER BY a.start_date IS NULL, a.start_date, r.source_id, l.task_id, l.map_index, l.try_number LIMIT 1
       """
     ).binding { $0(id) }.firstRow { row in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       return Parent(dagRun: columns.integer(), attempt: AttemptRow.readKey(&columns), isHistory: columns.bool())
     }
   }
@@ -36,7 +36,7 @@ extension DbtRunWriter {
       FROM dbt_run WHERE id = ?
       """
     ).binding { $0(id) }.firstRow { row in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       return (parent: columns.optionalInteger(), isHistory: columns.optionalBool(), told: Told(&columns))
     }
     guard let row else { return }

@@ -1,5 +1,5 @@
 import ExecutionModel
-import SQLite
+import Storage
 
 // Dbt runs that are records of their own: wanted for their own sake, and no attempt is known for them.
 extension DbtRunWriter {
@@ -32,7 +32,7 @@ extension DbtRunWriter {
     """)
 
   /// The lines that a file sink would have got, had it been there from the start.
-  static func enqueueOwnRecords(for sink: SinkRegistration, now: Int64, in database: SQLiteDatabase) throws {
+  static func enqueueOwnRecords(for sink: SinkRegistration, now: Int64, in database: any Database) throws {
     guard sink.wantsRecords, sink.history else { return }
     try database.prepare(
       """
@@ -46,7 +46,7 @@ extension DbtRunWriter {
   }
 
   /// Whether a DAG run shows a complete dbt run that was a record of its own before: then it gets its line at once.
-  static func hasTakenOver(_ dagRun: Int64, in database: SQLiteDatabase) throws -> Bool {
+  static func hasTakenOver(_ dagRun: Int64, in database: any Database) throws -> Bool {
     try database.prepare(selectTakenOver).binding { $0(dagRun) }.firstRow { _ in true } ?? false
   }
 

@@ -1,10 +1,10 @@
 import Correlation
 import ExecutionModel
-import SQLite
+import Storage
 
 /// Writes dbt runs within a transaction.
 struct DbtRunWriter {
-  let database: SQLiteDatabase
+  let database: any Database
 
   /// The row of a target, made when it is new. One that a mere number named and no account knew is asked for again
   /// when better evidence names it.
@@ -19,7 +19,7 @@ struct DbtRunWriter {
   /// The row of a target that is new; nil when there is one already.
   func make(_ target: AccountDirectory.Target, runID: Int64) throws -> Int64? {
     guard case .cloud(let host, let accountID, _) = target.key else { return nil }
-    try database.prepare(Self.insertWanted).binding {
+    return try database.prepare(Self.insertWanted).binding {
       $0(target.key.description)
       $0(target.account?.name)
       $0(host)
@@ -27,8 +27,7 @@ struct DbtRunWriter {
       $0(runID)
       $0(target.unresolved == nil ? "wanted" : "unresolved")
       $0(target.unresolved)
-    }.run()
-    return database.changes > 0 ? database.lastInsertedRow : nil
+    }.insertUnlessKnown()
   }
 
   private static let selectByKey = SQL("SELECT id FROM dbt_run WHERE key = ?")
@@ -76,7 +75,7 @@ struct DbtRunWriter {
       WHERE l.dbt_run = ? AND l.run_id > 0 AND l.is_candidate = 0 AND l.relation IN ('triggered', 'retried')
       """
     ).binding { $0(id) }.rows { row -> (link: Int64, attempt: AttemptKey, run: DagRun) in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       let (link, attempt) = (columns.integer(), AttemptRow.readKey(&columns))
       let key = DagRunKey(instance: columns.text(), dagID: columns.text(), runID: columns.text())
       var run = DagRun(key: key, sourceID: columns.integer())
@@ -136,7 +135,7 @@ struct DbtRunWriter {
       $0(id)
     }
     .firstRow { row -> (DbtRun?, String) in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       let run = DbtRunRow.read(&columns)
       return (run, columns.text())
     }

@@ -1,6 +1,6 @@
 import ExecutionModel
 import Records
-import SQLite
+import Storage
 
 extension FactsReader {
   /// A node as one step of a dbt run built or tested it; nil when the ledger no longer has its results.
@@ -11,7 +11,7 @@ extension FactsReader {
       $0(node.step)
       $0(node.uniqueID)
     }.rows { row -> (result: DbtNodeResult, inputs: [Int64], node: Int64) in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       let (result, inputs) = DbtResultRow.read(&columns)
       return (result, inputs, columns.integer())
     }
@@ -72,7 +72,7 @@ extension FactsReader {
   private mutating func node(_ id: Int64) throws -> DbtNode? {
     if let known = nodes[id] { return known }
     let node = try database.prepare(Self.selectNode).binding { $0(id) }.firstRow { row in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       return DbtNodeRow.read(&columns)
     }
     if nodes.count >= Self.nodesToKeep { nodes.removeAll(keepingCapacity: true) }
@@ -89,7 +89,7 @@ extension FactsReader {
       $0(account)
       $0(project)
     }.firstRow { row in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       return DbtConnection(
         name: columns.optionalText(), type: columns.optionalText(),
         details: ConnectionDetails.read(columns.optionalText() ?? "{}"))

@@ -1,15 +1,15 @@
 import ExecutionModel
-import SQLite
+import Storage
 
 /// Reads what events are made of; keeps the last run, because items of one run stand together.
 struct FactsReader {
-  let database: SQLiteDatabase
+  let database: any Database
   private var lastRun: (id: Int64, run: DagRun, dag: Dag?, version: String?)?
   private var lastDbtRun: (id: Int64, run: DbtRun?, parent: AttemptKey?)?
   /// Nodes of dbt projects by their row.
   var nodes: [Int64: DbtNode] = [:]
 
-  init(database: SQLiteDatabase) { self.database = database }
+  init(database: any Database) { self.database = database }
 
   mutating func facts(for item: OutboxItem) throws -> EventFacts {
     var facts = EventFacts(run: nil, dag: nil, attempt: nil, dbtRun: nil, triggered: [], currentAttempts: [])
@@ -44,7 +44,7 @@ struct FactsReader {
       FROM dag_run r JOIN airflow_instance i ON i.id = r.instance WHERE r.id = ?
       """
     ).binding { $0(id) }.firstRow { row -> (DagRun, String?, Int64) in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       let instance = columns.text()
       let version = columns.optionalText()
       let instanceID = columns.integer()
@@ -56,7 +56,7 @@ struct FactsReader {
       $0(instance)
       $0(run.key.dagID)
     }.firstRow { row -> Dag in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       return DagRow.read(&columns)
     }
     lastRun = (id, run, dag, version)
@@ -70,7 +70,7 @@ struct FactsReader {
       $0(dagRun)
       AttemptRow.bind(key, to: &$0)
     }.firstRow { row in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       return AttemptRow.read(&columns)
     }
   }
@@ -91,7 +91,7 @@ struct FactsReader {
   private func currentAttempts(of dagRun: Int64) throws -> [TaskAttempt] {
     try database.prepare("SELECT \(AttemptRow.columns) FROM attempt WHERE dag_run = ? AND is_current = 1")
       .binding { $0(dagRun) }.rows { row in
-        var columns = SQLiteColumns(row)
+        var columns = Columns(row)
         return AttemptRow.read(&columns)
       }
   }
@@ -101,20 +101,20 @@ struct FactsReader {
     var run =
       try database.prepare("SELECT \(DbtRunRow.columns) FROM dbt_run WHERE id = ?").binding({ $0(id) })
       .firstRow({ row -> DbtRun? in
-        var columns = SQLiteColumns(row)
+        var columns = Columns(row)
         return DbtRunRow.read(&columns)
       }) ?? nil
     run?.steps = try database.prepare(
       "SELECT \(DbtStepRow.columns) FROM dbt_step WHERE dbt_run = ? ORDER BY step_index"
     )
     .binding { $0(id) }.rows { row in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       return DbtStepRow.read(&columns)
     }
     let parent = try database.prepare(
       "SELECT parent_task_id, parent_map_index, parent_try_number FROM dbt_run WHERE id = ? AND parent_task_id IS NOT NULL"
     ).binding { $0(id) }.firstRow { row in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       return AttemptRow.readKey(&columns)
     }
     lastDbtRun = (id, run, parent)

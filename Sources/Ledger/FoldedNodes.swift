@@ -1,12 +1,12 @@
 import ExecutionModel
 import Records
-import SQLite
+import Storage
 
 /// The events about all nodes of a dbt run, and then its end, that stand in a sink's outbox as one row: a project of
 /// 20,000 models has a hundred thousand of them. Delivery takes them out slice by slice when nothing else is due.
 /// Within one transaction.
 struct FoldedNodes {
-  let database: SQLiteDatabase
+  let database: any Database
   let sink: SinkRegistration
 
   private struct Row {
@@ -47,8 +47,8 @@ struct FoldedNodes {
     ORDER BY id LIMIT 64
     """)
 
-  private static func read(_ row: SQLiteStatement) -> Row? {
-    var columns = SQLiteColumns(row)
+  private static func read(_ row: any Statement) -> Row? {
+    var columns = Columns(row)
     let (id, dagRun, dbtRun) = (columns.integer(), columns.integer(), columns.integer())
     let placed = columns.optionalInt() ?? 0
     guard let transition = columns.optionalText().flatMap(ExecutionEvent.Transition.init(rawValue:)),
@@ -105,7 +105,7 @@ struct FoldedNodes {
 
   private func told(of dbtRun: Int64) throws -> [(step: Int, told: NodeRules.Told)] {
     let steps = try database.prepare(Self.selectSteps).binding { $0(dbtRun) }.rows { row in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       return (
         index: columns.int(), command: columns.optionalText(),
         times: NodeRules.StepTimes(startedAt: columns.optionalInstant(), finishedAt: columns.optionalInstant())
@@ -134,8 +134,8 @@ struct FoldedNodes {
     FROM dbt_result r JOIN dbt_node n ON n.id = r.node WHERE r.dbt_run = ? AND r.step_index = ? ORDER BY r.position
     """)
 
-  private static func outcome(_ row: SQLiteStatement) -> NodeRules.Outcome {
-    var columns = SQLiteColumns(row)
+  private static func outcome(_ row: any Statement) -> NodeRules.Outcome {
+    var columns = Columns(row)
     var outcome = NodeRules.Outcome(uniqueID: columns.text(), status: columns.text())
     outcome.resourceType = columns.optionalText()
     outcome.failures = columns.optionalInteger()

@@ -1,12 +1,12 @@
 import ExecutionModel
-import SQLite
+import Storage
 
 /// The events that were made of a DAG run, once more from the rows they were kept in: for a sink that came later, or that
 /// they still wait for.
 struct HistoryOfEvents {
   typealias Event = (event: ExecutionEvent, subject: OutboxWriter.Subject)
 
-  let database: SQLiteDatabase
+  let database: any Database
   /// Only what has begun and not ended.
   var underWayOnly = false
 
@@ -32,7 +32,7 @@ struct HistoryOfEvents {
         FROM dag_run r JOIN airflow_instance i ON i.id = r.instance WHERE r.id = ?
         """
       ).binding({ $0(id) }).firstRow({ row in
-        var columns = SQLiteColumns(row)
+        var columns = Columns(row)
         let key = DagRunKey(instance: columns.text(), dagID: columns.text(), runID: columns.text())
         return (key: key, clearNumber: columns.optionalInt(), told: Told(&columns))
       })
@@ -41,14 +41,14 @@ struct HistoryOfEvents {
     try database.prepare(
       "SELECT clear_number, \(Told.columns) FROM dag_run_clear WHERE dag_run = ? ORDER BY position"
     ).binding { $0(id) }.forEachRow { row in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       let subject = ExecutionEvent.Subject.dagRun(run.key, clearNumber: columns.optionalInt())
       events += wanted(Told(&columns), subject, .dagRun)
     }
     let own = wanted(run.told, .dagRun(run.key, clearNumber: run.clearNumber), .dagRun)
     events += own.filter { !$0.event.transition.isTerminal }
     try database.prepare(Self.attempts).binding { $0(id) }.forEachRow { row in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       let key = AttemptRow.readKey(&columns)
       events += wanted(Told(&columns), .attempt(run.key, key), .attempt(key))
     }
@@ -69,7 +69,7 @@ struct HistoryOfEvents {
     try database.prepare(
       "SELECT id, key, node_events, \(Told.columns) FROM dbt_run WHERE \(isMine) AND start_told IS NOT NULL ORDER BY id"
     ).binding { $0(parent) }.forEachRow { row in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       let id = columns.integer()
       guard let key = DbtRunKey(columns.text()) else { return }
       let nodeEvents = columns.int()

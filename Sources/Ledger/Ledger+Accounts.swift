@@ -1,5 +1,5 @@
 import ExecutionModel
-import SQLite
+import Storage
 
 extension Ledger {
   /// Takes over the configured accounts: runs that could not be asked for before are asked for now, and links that may
@@ -24,7 +24,7 @@ extension Ledger {
   }
 
   /// Runs of accounts that were not configured before.
-  private func adoptRuns(by accounts: AccountDirectory, in database: SQLiteDatabase) throws {
+  private func adoptRuns(by accounts: AccountDirectory, in database: any Database) throws {
     let rows = try database.prepare(
       "SELECT id, host, account_id, run_id FROM dbt_run WHERE account IS NULL AND account_id IS NOT NULL AND run_id IS NOT NULL"
     ).rows { (id: $0.integer(0), host: $0.optionalText(1), account: $0.integer(2), run: $0.integer(3)) }
@@ -36,7 +36,7 @@ extension Ledger {
   }
 
   /// An account that is gone from the configuration cannot be asked.
-  private func letGo(notIn accounts: AccountDirectory, in database: SQLiteDatabase) throws {
+  private func letGo(notIn accounts: AccountDirectory, in database: any Database) throws {
     let names = Set(accounts.accounts.map(\.name))
     let used = try database.prepare(
       "SELECT DISTINCT account FROM dbt_run WHERE account IS NOT NULL AND is_complete = 0 AND fetch_state <> 'absent'"
@@ -61,7 +61,7 @@ extension Ledger {
   }
 
   /// A link whose evidence names no account may mean a run of any, so also of one that has been added since.
-  private func aimAgain(at accounts: AccountDirectory, in database: SQLiteDatabase) throws {
+  private func aimAgain(at accounts: AccountDirectory, in database: any Database) throws {
     let links = try database.prepare(
       """
       SELECT l.id, l.run_id, l.host, l.is_candidate FROM link l LEFT JOIN dbt_run d ON d.id = l.dbt_run

@@ -1,5 +1,5 @@
 import ExecutionModel
-import SQLite
+import Storage
 
 extension Ledger {
   /// Proposes links for a run, given what is known of its attempts; pure.
@@ -34,7 +34,7 @@ extension Ledger {
     }
   }
 
-  private func keepProgress(_ batch: CaptureBatch, of instance: Int64, in database: SQLiteDatabase) throws {
+  private func keepProgress(_ batch: CaptureBatch, of instance: Int64, in database: any Database) throws {
     if let cursor = batch.cursor {
       try database.prepare("UPDATE airflow_instance SET dag_run_cursor = max(dag_run_cursor, ?) WHERE id = ?").binding {
         $0(cursor)

@@ -1,5 +1,5 @@
 import ExecutionModel
-import SQLite
+import Storage
 
 /// Which checks are wanted.
 public struct CheckFilter: Hashable, Sendable {
@@ -81,7 +81,7 @@ extension Ledger {
 
 /// Reads checks from one view of the ledger.
 struct CheckReader {
-  let database: SQLiteDatabase
+  let database: any Database
 
   static let isFailing = "outcome IN ('fail', 'error')"
 
@@ -117,7 +117,7 @@ struct CheckReader {
       $0(id)
       $0(limit)
     }.rows { row in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       return (
         at: columns.integer(), run: columns.integer(), step: columns.int(), outcome: columns.text(),
         failures: columns.optionalInteger(), message: columns.optionalText()
@@ -141,8 +141,8 @@ struct CheckReader {
   private static let count: Int32 = 14
   private static let tables = "dbt_check c JOIN dbt_node n ON n.id = c.node LEFT JOIN dbt_run d ON d.id = c.last_run"
 
-  private static func read(_ row: SQLiteStatement) -> CheckSummary {
-    var columns = SQLiteColumns(row)
+  private static func read(_ row: any Statement) -> CheckSummary {
+    var columns = Columns(row)
     var summary = CheckSummary(
       id: columns.integer(), scope: columns.text(), uniqueID: columns.text(), name: columns.optionalText(),
       outcome: DbtOutcome(text: columns.text()), since: columns.optionalInstant(),

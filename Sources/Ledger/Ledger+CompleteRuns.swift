@@ -1,6 +1,6 @@
 import ExecutionModel
 import Platform
-import SQLite
+import Storage
 
 /// A run of which everything was read, to be kept.
 public struct CompleteDbtRun: Sendable {
@@ -48,7 +48,7 @@ extension Ledger {
   }
 
   /// Keeps the nodes of each step, unless the ledger has just kept the same.
-  func nodesOfSteps(of run: DbtRun, in database: SQLiteDatabase) throws -> [KeptNodes] {
+  func nodesOfSteps(of run: DbtRun, in database: any Database) throws -> [KeptNodes] {
     var writer = DbtNodeWriter(database: database)
     return try run.steps.map { step in
       if let known = recentNodes.all(of: step) { return known }

@@ -1,5 +1,5 @@
 import ExecutionModel
-import SQLite
+import Storage
 
 extension Ledger {
   /// Whether all that is now known of a run of dbt Core is kept already. One that was kept without its manifest, because

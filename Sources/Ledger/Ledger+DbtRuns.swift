@@ -1,6 +1,6 @@
 import ExecutionModel
 import Records
-import SQLite
+import Storage
 
 /// A dbt run that is due to be asked for.
 public struct DueDbtRun: Hashable, Sendable {
@@ -120,7 +120,7 @@ extension Ledger {
     }
   }
 
-  private func keepComplete(_ run: DbtRun, id: Int64, nodes: [KeptNodes], in database: SQLiteDatabase) throws {
+  private func keepComplete(_ run: DbtRun, id: Int64, nodes: [KeptNodes], in database: any Database) throws {
     var checks = CheckWriter(database: database)
     try keepComplete(run, id: id, nodes: nodes, &checks, in: database)
     try checks.finish()
@@ -128,7 +128,7 @@ extension Ledger {
 
   /// - Parameter checks: that of the transaction, to be finished after its last run.
   func keepComplete(
-    _ run: DbtRun, id: Int64, nodes: [KeptNodes] = [], _ checks: inout CheckWriter, in database: SQLiteDatabase
+    _ run: DbtRun, id: Int64, nodes: [KeptNodes] = [], _ checks: inout CheckWriter, in database: any Database
   ) throws {
     let writer = DbtRunWriter(database: database)
     _ = try writer.keepHead(run, id: id, nextFetchAt: 0)

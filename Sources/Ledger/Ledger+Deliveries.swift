@@ -1,4 +1,4 @@
-import SQLite
+import Storage
 
 /// How far the items of one record have come at one sink.
 public struct SinkDeliveries: Hashable, Sendable {

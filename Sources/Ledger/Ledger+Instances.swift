@@ -1,5 +1,5 @@
 import ExecutionModel
-import SQLite
+import Storage
 
 /// How far an Airflow instance has been read, as the ledger remembers it.
 public struct InstanceProgress: Hashable, Sendable {

@@ -1,6 +1,6 @@
 import Correlation
 import ExecutionModel
-import SQLite
+import Storage
 
 /// A time in which an account may have a run that a lost try started.
 public struct DueSearch: Hashable, Sendable {
@@ -68,7 +68,7 @@ extension Ledger {
         $0(now)
         $0(limit)
       }.rows { row in
-        var columns = SQLiteColumns(row)
+        var columns = Columns(row)
         return DueSearch(
           link: columns.integer(), from: Instant(microseconds: columns.integer()),
           to: Instant(microseconds: columns.integer()), failures: columns.int())

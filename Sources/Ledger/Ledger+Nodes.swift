@@ -1,7 +1,7 @@
 import ExecutionModel
 import JSONText
 import Records
-import SQLite
+import Storage
 
 /// A node of a dbt project by its names.
 public struct NodeName: Hashable, Sendable {
@@ -62,11 +62,11 @@ extension Ledger {
 
 /// Reads what became of a node, from one view of the ledger.
 private struct NodeReader {
-  let database: SQLiteDatabase
+  let database: any Database
 
   func story(of uniqueID: String, runs limit: Int) throws -> NodeStory? {
     let newest = try database.prepare(Self.selectNode).binding { $0(uniqueID) }.firstRow { row -> DbtNode in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       return DbtNodeRow.read(&columns)
     }
     guard let newest else { return nil }
@@ -101,7 +101,7 @@ private struct NodeReader {
       $0(id)
       $0(uniqueID)
     }.rows { row -> NodeRun.Result in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       let step = columns.int()
       return NodeRun.Result(step: step, result: DbtResultRow.read(&columns).result)
     }
@@ -109,7 +109,7 @@ private struct NodeReader {
       $0(id)
       $0(uniqueID)
     }.rows { row -> DbtFreshness in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       return DbtFreshnessRow.read(&columns)
     }
     return NodeRun(
@@ -124,7 +124,7 @@ private struct NodeReader {
     var names: [Int64: String] = [:]
     var inputs: [[Int64]] = []
     var nodes = try database.prepare(Self.selectGraph).binding { $0(dbtRun) }.rows { row -> NodeGraph.Node in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       let (id, uniqueID) = (columns.integer(), columns.text())
       names[id] = uniqueID
       var node = NodeGraph.Node(uniqueID: uniqueID, status: columns.text())

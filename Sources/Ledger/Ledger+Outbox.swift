@@ -1,5 +1,5 @@
 import ExecutionModel
-import SQLite
+import Storage
 
 /// How a sink stands.
 public struct SinkProgress: Hashable, Sendable {
@@ -250,8 +250,8 @@ extension OutboxItem {
     "id, kind, dag_run, dbt_run, task_id, map_index, number, transition, event_time, tries, body"
 
   /// nil for a kind that this release does not know.
-  fileprivate static func read(_ row: SQLiteStatement) -> OutboxItem? {
-    var columns = SQLiteColumns(row)
+  fileprivate static func read(_ row: any Statement) -> OutboxItem? {
+    var columns = Columns(row)
     let id = columns.integer()
     guard let kind = Kind(rawValue: columns.text()) else { return nil }
     let dagRun = columns.integer()

@@ -1,6 +1,6 @@
 import ExecutionModel
 import JSONText
-import SQLite
+import Storage
 
 extension Ledger {
   /// Whether dbt Cloud is to be asked for a project's connection: it never was, or not since `moment` (microseconds).

@@ -1,6 +1,6 @@
 import ExecutionModel
 import Records
-import SQLite
+import Storage
 
 /// What a record shows beside the rows of the ledger.
 public struct RecordContext: Sendable {

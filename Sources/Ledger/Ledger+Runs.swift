@@ -1,6 +1,6 @@
 import ExecutionModel
 import JSONText
-import SQLite
+import Storage
 
 /// Which records are wanted.
 public struct RunFilter: Hashable, Sendable {
@@ -55,7 +55,7 @@ extension Ledger {
     return filter.limit.map { Array(sorted.prefix($0)) } ?? sorted
   }
 
-  private func dagRuns(_ filter: RunFilter, in database: SQLiteDatabase) throws -> [RunSummary] {
+  private func dagRuns(_ filter: RunFilter, in database: any Database) throws -> [RunSummary] {
     try database.prepare(
       """
       SELECT r.id, i.name, r.dag_id, r.run_id, r.state, r.run_type, r.start_date, r.end_date,
@@ -82,7 +82,7 @@ extension Ledger {
       $0(filter.dbtRunID)
       $0(filter.limit ?? -1)
     }.rows { row in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       let id = columns.integer()
       let key = DagRunKey(instance: columns.text(), dagID: columns.text(), runID: columns.text())
       return RunSummary(
@@ -94,7 +94,7 @@ extension Ledger {
   }
 
   /// Those that are records of their own; none when only some of Airflow's are wanted.
-  private func dbtRuns(_ filter: RunFilter, in database: SQLiteDatabase) throws -> [RunSummary] {
+  private func dbtRuns(_ filter: RunFilter, in database: any Database) throws -> [RunSummary] {
     guard filter.instances.isEmpty, filter.dagPatterns.isEmpty, filter.dagID == nil else { return [] }
     return try database.prepare(
       """
@@ -129,7 +129,7 @@ extension Ledger {
 
   /// - Returns: with 1 for the key itself, 2 for one without the instance, 3 for a run_id, 4 for the beginning of a key.
   private func dagRuns(
-    named key: String, _ limit: Int, in database: SQLiteDatabase
+    named key: String, _ limit: Int, in database: any Database
   ) throws -> [(id: Int64, rank: Int64, isRemoved: Bool, key: String)] {
     try database.prepare(
       """
@@ -146,7 +146,7 @@ extension Ledger {
   }
 
   private func dbtRuns(
-    named key: String, _ limit: Int, in database: SQLiteDatabase
+    named key: String, _ limit: Int, in database: any Database
   ) throws -> [(run: RunSummary, rank: Int64)] {
     try database.prepare(
       """
@@ -192,7 +192,7 @@ extension Ledger {
         FROM dag_run r JOIN airflow_instance i ON i.id = r.instance WHERE r.id = ?
         """
       ).binding { $0(id) }.firstRow { row in
-        var columns = SQLiteColumns(row)
+        var columns = Columns(row)
         let key = DagRunKey(instance: columns.text(), dagID: columns.text(), runID: columns.text())
         return RunSummary(
           id: .dagRun(id), key: key.description, dagRun: key, state: columns.optionalText(),
@@ -208,8 +208,8 @@ private enum DbtRunSummary {
   static let columns = "d.id, d.key, d.status, coalesce(d.started_at, d.created_at), d.started_at, d.finished_at"
   static let count: Int32 = 6
 
-  static func read(_ row: SQLiteStatement) -> RunSummary {
-    var columns = SQLiteColumns(row)
+  static func read(_ row: any Statement) -> RunSummary {
+    var columns = Columns(row)
     let (id, key, status, moment) =
       (columns.integer(), columns.text(), columns.optionalText(), columns.optionalInstant())
     return RunSummary(

@@ -1,6 +1,6 @@
 import ExecutionModel
 import Glibc
-import SQLite
+import Storage
 
 extension Ledger {
   /// Notes that a syncer starts to work on this ledger.
@@ -72,16 +72,16 @@ extension Ledger {
     }
   }
 
-  private func syncer(_ database: SQLiteDatabase, isRunning: Bool) throws -> LedgerStatus.Syncer? {
+  private func syncer(_ database: any Database, isRunning: Bool) throws -> LedgerStatus.Syncer? {
     try database.prepare("SELECT mode, version, started_at, stopped_at FROM syncer").firstRow { row in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       return LedgerStatus.Syncer(
         mode: columns.text(), version: columns.text(), startedAt: Instant(microseconds: columns.integer()),
         stoppedAt: columns.optionalInstant(), isRunning: isRunning)
     }
   }
 
-  private func airflow(_ database: SQLiteDatabase) throws -> [LedgerStatus.Airflow] {
+  private func airflow(_ database: any Database) throws -> [LedgerStatus.Airflow] {
     try database.prepare(
       """
       SELECT name, airflow_version, alembic_version, connected, dag_run_cursor,
@@ -93,7 +93,7 @@ extension Ledger {
       FROM airflow_instance i ORDER BY name
       """
     ).rows { row in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       return LedgerStatus.Airflow(
         name: columns.text(), airflowVersion: columns.optionalText(), alembicVersion: columns.optionalText(),
         isConnected: columns.bool(), cursor: columns.integer(), openRuns: columns.int(), runs: columns.int(),
@@ -104,7 +104,7 @@ extension Ledger {
     }
   }
 
-  private func sweep(_ columns: inout SQLiteColumns) -> SweepSummary? {
+  private func sweep(_ columns: inout Columns) -> SweepSummary? {
     let startedAt = columns.optionalInstant()
     let finishedAt = columns.optionalInstant()
     let counts = (runs: columns.int(), changed: columns.int(), removed: columns.int())
@@ -115,7 +115,7 @@ extension Ledger {
       milliseconds: milliseconds ?? 0)
   }
 
-  private func dbtAccounts(_ database: SQLiteDatabase) throws -> [LedgerStatus.DbtAccount] {
+  private func dbtAccounts(_ database: any Database) throws -> [LedgerStatus.DbtAccount] {
     try database.prepare(
       """
       SELECT name, account_id,
@@ -125,7 +125,7 @@ extension Ledger {
       FROM dbt_account a ORDER BY name
       """
     ).rows { row in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       return LedgerStatus.DbtAccount(
         name: columns.text(), accountID: columns.integer(), waiting: columns.int(),
         lastCallAt: columns.optionalInstant(),
@@ -135,7 +135,7 @@ extension Ledger {
     }
   }
 
-  private func sinkStatus(_ database: SQLiteDatabase) throws -> [LedgerStatus.Sink] {
+  private func sinkStatus(_ database: any Database) throws -> [LedgerStatus.Sink] {
     try database.prepare(
       """
       SELECT name, type, delivered, \(Self.pendingOfSink), nullif(min(
@@ -148,7 +148,7 @@ extension Ledger {
       FROM sink s ORDER BY name
       """
     ).rows { row in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       return LedgerStatus.Sink(
         name: columns.text(), type: columns.text(), delivered: columns.integer(), pending: columns.int(),
         oldestPendingAt: columns.optionalInstant(), parked: columns.int(), firstParkedAt: columns.optionalInstant(),
@@ -157,7 +157,7 @@ extension Ledger {
     }
   }
 
-  private func links(_ database: SQLiteDatabase, since: Int64) throws -> LedgerStatus.Links {
+  private func links(_ database: any Database, since: Int64) throws -> LedgerStatus.Links {
     var links = LedgerStatus.Links()
     try database.prepare(
       """

@@ -1,6 +1,6 @@
 import ExecutionModel
 import Records
-import SQLite
+import Storage
 
 /// A DAG run as the ledger holds it, for comparison with what Airflow shows now.
 public struct KeptRun: Hashable, Sendable {
@@ -120,8 +120,8 @@ private enum KeptRunRow {
   static let columns =
     "source_id, dag_id, start_date, \(moment), fingerprint, is_open, removed IS NOT NULL"
 
-  static func read(_ row: SQLiteStatement) -> KeptRun {
-    var columns = SQLiteColumns(row)
+  static func read(_ row: any Statement) -> KeptRun {
+    var columns = Columns(row)
     return KeptRun(
       sourceID: columns.integer(), dagID: columns.text(), startDate: columns.optionalInstant(),
       moment: columns.optionalInstant(), fingerprint: columns.optionalInteger(), isOpen: columns.bool(),

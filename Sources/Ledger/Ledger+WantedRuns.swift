@@ -1,5 +1,5 @@
 import ExecutionModel
-import SQLite
+import Storage
 
 /// How far the runs of an account have been listed, where all of them are wanted.
 public struct ListedRuns: Hashable, Sendable {
@@ -28,7 +28,7 @@ extension Ledger {
         $0(account.host)
         $0(account.accountID)
       }.firstRow { row in
-        var columns = SQLiteColumns(row)
+        var columns = Columns(row)
         return ListedRuns(
           cursor: columns.optionalInteger(), backfillBelow: columns.optionalInteger(), isBackfillDone: columns.bool())
       } ?? ListedRuns()
@@ -97,11 +97,11 @@ extension DbtRunWriter {
     run.isComplete = false
     let target = AccountDirectory.Target(key: run.key, account: account, unresolved: nil)
     let id = try want(target, runID: runID, isNamed: true)
-    try database.prepare(Self.markWanted).binding {
-      $0(isHistory)
-      $0(id)
-    }.run()
-    let isNew = database.changes > 0
+    let isNew =
+      try database.prepare(Self.markWanted).binding {
+        $0(isHistory)
+        $0(id)
+      }.change() > 0
     // What is known of a run was told by dbt Cloud too, and may be newer than the list.
     let isKnown = try database.prepare(Self.selectIsKnown).binding { $0(id) }.firstRow { $0.bool(0) } ?? false
     guard !isKnown else { return isNew }

@@ -1,6 +1,7 @@
 import ExecutionModel
 import Platform
 import SQLite
+import Storage
 
 /// The only durable thing: what was read from Airflow and dbt Cloud, how far reading has come, and what is still to be
 /// sent. One SQLite file, on a thread of its own. Every change is one transaction.
@@ -20,7 +21,7 @@ public actor Ledger {
   public nonisolated let path: String
   private let purpose: Purpose
   private let clock: @Sendable () -> Int64
-  private var opened: SQLiteDatabase?
+  private var opened: (any Database)?
   private var lock: FileLock?
 
   /// The sinks that get events and records, as the configuration has them.
@@ -74,7 +75,7 @@ public actor Ledger {
   /// Microseconds since 1970, for bookkeeping.
   var now: Int64 { clock() }
 
-  func write<Result>(_ body: (SQLiteDatabase) throws -> Result) throws -> Result {
+  func write<Result>(_ body: (any Database) throws -> Result) throws -> Result {
     try guarded {
       let database = try current()
       do { return try database.transaction { try body(database) } } catch {
@@ -85,14 +86,14 @@ public actor Ledger {
     }
   }
 
-  func read<Result>(_ body: (SQLiteDatabase) throws -> Result) throws -> Result {
+  func read<Result>(_ body: (any Database) throws -> Result) throws -> Result {
     try guarded {
       let database = try current()
       return try database.snapshot { try body(database) }
     }
   }
 
-  private func current() throws -> SQLiteDatabase {
+  private func current() throws -> any Database {
     if let opened { return opened }
     try open()
     guard let opened else { throw LedgerError(.missing, path: path) }

@@ -1,6 +1,7 @@
 import Glibc
 import Migrations
 import SQLite
+import Storage
 
 /// Opens the ledger's file: who may, what it must be, and how its schema is brought up to date.
 enum LedgerFile {

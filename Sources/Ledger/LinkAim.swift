@@ -1,9 +1,9 @@
 import ExecutionModel
-import SQLite
+import Storage
 
 /// Finds the dbt runs that a link may mean and asks for them to be fetched. Within one transaction.
 struct LinkAim {
-  let database: SQLiteDatabase
+  let database: any Database
   let accounts: AccountDirectory
 
   /// Begins anew with what the link means; what it may mean besides stays among its targets.

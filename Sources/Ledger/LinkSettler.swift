@@ -1,11 +1,11 @@
 import Correlation
 import ExecutionModel
-import SQLite
+import Storage
 
 /// Decides which dbt run a link means, once dbt Cloud has answered for every run that it may mean. Within one
 /// transaction; the judgement itself is Correlation's.
 struct LinkSettler {
-  let database: SQLiteDatabase
+  let database: any Database
 
   private struct Link {
     /// 0 when no evidence names a run: then it is judged as a lost try.
@@ -65,7 +65,7 @@ struct LinkSettler {
       FROM link l LEFT JOIN attempt a USING (dag_run, task_id, map_index, try_number) WHERE l.id = ?
       """
     ).binding { $0(id) }.firstRow { row in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       return Link(
         runID: columns.integer(), relation: Relation(rawValue: columns.text()), dbtRun: columns.optionalInteger(),
         start: columns.optionalInstant(), end: columns.optionalInstant())
@@ -88,12 +88,11 @@ struct LinkSettler {
   /// says so.
   private func noteUnknown(_ id: Int64, of targets: [Target]) throws -> Bool {
     guard targets.count > 1 else { return false }
-    try database.prepare("UPDATE link SET unresolved = ? WHERE id = ? AND is_candidate = 0 AND unresolved IS NULL")
-      .binding {
-        $0("no configured dbt Cloud account has a run of this id that can be meant")
-        $0(id)
-      }.run()
-    return database.changes > 0
+    let sql = "UPDATE link SET unresolved = ? WHERE id = ? AND is_candidate = 0 AND unresolved IS NULL"
+    return try database.prepare(sql).binding {
+      $0("no configured dbt Cloud account has a run of this id that can be meant")
+      $0(id)
+    }.change() > 0
   }
 
   private struct Claim {
@@ -121,7 +120,7 @@ struct LinkSettler {
         AND (l.run_id > 0 OR l.confidence = 'exact') ORDER BY l.id
       """
     ).binding { $0(dbtRun) }.rows { row in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       return Claim(
         link: columns.integer(), start: columns.optionalInstant(), relation: Relation(rawValue: columns.text()),
         dagID: columns.text(), taskID: columns.text())

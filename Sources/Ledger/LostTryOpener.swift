@@ -1,11 +1,11 @@
 import Correlation
 import ExecutionModel
-import SQLite
+import Storage
 
 /// Settles when and in which accounts the run of a lost try is looked for, and finds lost tries that no snapshot could tell
 /// of. Within one transaction.
 struct LostTryOpener {
-  let database: SQLiteDatabase
+  let database: any Database
   let accounts: AccountDirectory
   let now: Int64
 
@@ -103,9 +103,8 @@ struct LostTryOpener {
     }.rows { RunTask(instance: $0.integer(0), dagID: $0.text(1), taskID: $0.text(2)) }
     var new: [RunTask] = []
     for task in tasks {
-      try database.prepare("INSERT INTO run_task (instance, dag_id, task_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
-        .binding { task.bind(to: &$0) }.run()
-      if database.changes > 0 { new.append(task) }
+      let sql = "INSERT INTO run_task (instance, dag_id, task_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+      if try database.prepare(sql).binding({ task.bind(to: &$0) }).change() > 0 { new.append(task) }
     }
     try database.prepare("UPDATE run_task_progress SET link = ?").binding { $0(to) }.run()
     return new
@@ -133,8 +132,7 @@ struct LostTryOpener {
     ).binding {
       task.bind(to: &$0)
       $0(now)
-    }.run()
-    return database.changes
+    }.change()
   }
 }
 
@@ -145,7 +143,7 @@ struct RunTask: Hashable, Sendable {
   var dagID: String
   var taskID: String
 
-  fileprivate func bind(to binder: inout SQLiteBinder) {
+  fileprivate func bind(to binder: inout Binder) {
     binder(instance)
     binder(dagID)
     binder(taskID)

@@ -1,11 +1,11 @@
 import Correlation
 import ExecutionModel
-import SQLite
+import Storage
 
 /// Reads what is to be judged about lost tries: the tries, the runs that dbt Cloud lists in their time, and the attempts
 /// that may have started the same runs. Within one transaction.
 struct LostTryReader {
-  let database: SQLiteDatabase
+  let database: any Database
   let lineageRunID: Ledger.LineageRunID
 
   /// A span of time, both ends included.
@@ -55,7 +55,7 @@ struct LostTryReader {
       FROM lost_try t JOIN link l ON l.id = t.link JOIN dag_run r ON r.id = l.dag_run JOIN airflow_instance i ON i.id = r.instance
       """, span
     ) { row in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       let (id, dagRun) = (columns.integer(), columns.integer())
       let start = Instant(microseconds: columns.integer()).advanced(bySeconds: clockTolerance)
       let end = Instant(microseconds: columns.integer()).advanced(bySeconds: -clockTolerance)
@@ -82,7 +82,7 @@ struct LostTryReader {
       """, span,
       and: "o.is_candidate = 0 AND o.relation IN ('triggered', 'retried', 'reused') AND o.confidence <> 'ambiguous'"
     ) { row in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       guard let position = positions[columns.integer()] else { return }
       let (other, number) = (columns.integer(), columns.int())
       let isCertain = (Confidence(rawValue: columns.text()) ?? .ambiguous) >= .strong
@@ -118,7 +118,7 @@ struct LostTryReader {
       $0(lost.dagRun)
       $0(lost.key.mapIndex)
     }.rows { row -> (DagRun, AttemptKey) in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       let key = DagRunKey(instance: columns.text(), dagID: run.key.dagID, runID: columns.text())
       var other = DagRun(key: key, sourceID: columns.integer())
       other.logicalDate = columns.optionalInstant()
@@ -154,7 +154,7 @@ struct LostTryReader {
       $0(span.lowerBound)
       $0(span.upperBound)
     }.rows { row in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       let id = columns.integer()
       let name = ListedRun.Name(account: columns.text(), runID: columns.integer())
       return ListedRun(
@@ -219,7 +219,7 @@ struct LostTryReader {
   }
 
   private func forEach(
-    _ select: String, _ span: Span, and condition: String? = nil, _ body: (SQLiteStatement) throws -> Void
+    _ select: String, _ span: Span, and condition: String? = nil, _ body: (any Statement) throws -> Void
   ) throws {
     try database.prepare("\(select) WHERE \(Self.isInSpan)\(condition.map { " AND \($0)" } ?? "")").binding {
       $0(span.lowerBound)

@@ -1,10 +1,10 @@
 import Correlation
 import ExecutionModel
-import SQLite
+import Storage
 
 /// Writes what was judged about a lost try into its link. Within one transaction.
 struct LostTryWriter {
-  let database: SQLiteDatabase
+  let database: any Database
   let sinks: [SinkRegistration]
   let now: Int64
 
@@ -61,7 +61,7 @@ struct LostTryWriter {
 
   /// Takes back what was guessed of a run that another attempt has certainly started, and has those judged again that
   /// were undecided because of it.
-  static func giveWay(of dbtRun: Int64, in database: SQLiteDatabase) throws {
+  static func giveWay(of dbtRun: Int64, in database: any Database) throws {
     let isTaken = try database.prepare("SELECT \(LostTryReader.isTaken) FROM dbt_run d WHERE d.id = ?").binding {
       $0(dbtRun)
     }.firstRow { $0.bool(0) }
@@ -179,7 +179,7 @@ extension TryVerdict {
 
 /// Adds evidence to links, behind what is there.
 struct EvidenceWriter {
-  let database: SQLiteDatabase
+  let database: any Database
 
   /// Returns whether it is new.
   @discardableResult
@@ -194,7 +194,6 @@ struct EvidenceWriter {
       $0(link)
       $0(piece.kind)
       $0(piece.value)
-    }.run()
-    return database.changes > 0
+    }.change() > 0
   }
 }

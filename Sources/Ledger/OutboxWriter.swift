@@ -1,5 +1,5 @@
 import ExecutionModel
-import SQLite
+import Storage
 
 /// Puts items into the outbox, within the transaction that writes the rows they speak of. Items are small: they name
 /// what happened; the bytes are made when they are about to be sent.
@@ -29,7 +29,7 @@ struct OutboxWriter {
     }
   }
 
-  let database: SQLiteDatabase
+  let database: any Database
   let sinks: [SinkRegistration]
   let now: Int64
   /// History goes only to the sinks that want it.
@@ -37,7 +37,7 @@ struct OutboxWriter {
   /// The DAG run's row in the ledger; 0 for a dbt run without one.
   var dagRun: Int64 = 0
 
-  init(database: SQLiteDatabase, sinks: [SinkRegistration], now: Int64, isHistory: Bool) {
+  init(database: any Database, sinks: [SinkRegistration], now: Int64, isHistory: Bool) {
     self.database = database
     self.sinks = sinks
     self.now = now

@@ -1,10 +1,10 @@
 import ExecutionModel
 import Records
-import SQLite
+import Storage
 
 /// Reads the parts of one record, in record order.
 struct RecordReader {
-  let database: SQLiteDatabase
+  let database: any Database
 
   func header(_ id: RecordID, _ context: RecordContext) throws -> RecordHeader? {
     switch id {
@@ -20,7 +20,7 @@ struct RecordReader {
       FROM dag_run r JOIN airflow_instance i ON i.id = r.instance WHERE r.id = ?
       """
     ).binding { $0(id) }.firstRow { row -> (RecordHeader, Int64) in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       let instance = columns.text()
       let version = columns.optionalText()
       let key = DagRunKey(instance: instance, dagID: columns.text(), runID: columns.text())
@@ -42,13 +42,13 @@ struct RecordReader {
       $0(instance)
       $0(run.key.dagID)
     }.firstRow { row in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       return DagRow.read(&columns)
     }
     header.history = try database.prepare(
       "SELECT clear_number, state, queued_at, start_date, end_date FROM dag_run_clear WHERE dag_run = ? ORDER BY position"
     ).binding { $0(id) }.rows { row in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       return DagRunClear(
         clearNumber: columns.optionalInt(), state: columns.optionalText(), queuedAt: columns.optionalInstant(),
         startDate: columns.optionalInstant(), endDate: columns.optionalInstant())
@@ -64,7 +64,7 @@ struct RecordReader {
       ORDER BY start_date IS NULL, start_date, task_id, map_index, try_number
       """
     ).binding { $0(id) }.forEachRow { row in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       let removed = columns.optionalInstant().map { RecordHeader.Removed(kind: .deleted, seenAt: $0) }
       try body(AttemptRow.read(&columns), removed)
     }
@@ -81,7 +81,7 @@ struct RecordReader {
       WHERE try_number > before + 1 ORDER BY task_id, map_index, try_number
       """
     ).binding { $0(id) }.rows { row in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       return UnseenTries(
         taskID: columns.text(), mapIndex: columns.int(), first: columns.int(), last: columns.int())
     }
@@ -105,7 +105,7 @@ struct RecordReader {
   /// A dbt run without its steps.
   func dbtRun(_ id: Int64) throws -> DbtRun? {
     try database.prepare(Self.selectDbtRun).binding { $0(id) }.firstRow { statement -> DbtRun? in
-      var columns = SQLiteColumns(statement)
+      var columns = Columns(statement)
       return DbtRunRow.read(&columns)
     } ?? nil
   }
@@ -127,7 +127,7 @@ struct RecordReader {
       $0(dbtRun)
       $0(step.index)
     }.rows { row in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       let (result, read) = DbtResultRow.read(&columns)
       inputs.append(read)
       return result
@@ -156,7 +156,7 @@ struct RecordReader {
       $0(dbtRun)
       $0(step)
     }.rows { row -> DbtNode in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       return DbtNodeRow.read(&columns)
     }
     return Dictionary(nodes.map { ($0.uniqueID, $0) }) { first, _ in first }
@@ -172,7 +172,7 @@ struct RecordReader {
   func forEachStep(of dbtRun: Int64, _ body: (DbtStep) throws -> Void) throws {
     let steps = try database.prepare("SELECT \(DbtStepRow.columns) FROM dbt_step WHERE dbt_run = ? ORDER BY step_index")
       .binding { $0(dbtRun) }.rows { row in
-        var columns = SQLiteColumns(row)
+        var columns = Columns(row)
         return DbtStepRow.read(&columns)
       }
     for var step in steps {
@@ -186,7 +186,7 @@ struct RecordReader {
         $0(dbtRun)
         $0(step.index)
       }.rows { row in
-        var columns = SQLiteColumns(row)
+        var columns = Columns(row)
         return DbtFreshnessRow.read(&columns)
       }
       try body(step)
@@ -201,7 +201,7 @@ struct RecordReader {
       FROM link l LEFT JOIN dbt_run d ON d.id = l.dbt_run WHERE l.dag_run = ? AND l.is_candidate = 0 ORDER BY l.id
       """
     ).binding { $0(id) }.rows { row -> (id: Int64, attempt: AttemptKey, link: RunLink) in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       let id = columns.integer()
       let attempt = AttemptRow.readKey(&columns)
       var link = RunLink(

@@ -1,12 +1,12 @@
 import ExecutionModel
 import JSONText
-import SQLite
+import Storage
 
-extension SQLiteBinder {
+extension Binder {
   mutating func callAsFunction(_ value: Instant?) { self(value?.microseconds) }
 }
 
-extension SQLiteColumns {
+extension Columns {
   mutating func optionalInstant() -> Instant? { optionalInteger().map(Instant.init(microseconds:)) }
 }
 

@@ -60,11 +60,10 @@ extension Ledger {
             $0(id)
           }.run()
         } else {
-          try database.prepare("INSERT INTO sink (name, type) VALUES (?, ?)").binding {
+          sink.id = try database.prepare("INSERT INTO sink (name, type) VALUES (?, ?)").binding {
             $0(sink.name)
             $0(sink.type)
-          }.run()
-          sink.id = database.lastInsertedRow
+          }.insert()
           try enqueueHistory(for: sink, in: database)
           try DbtRunWriter.enqueueOwnRecords(for: sink, now: now, in: database)
         }

@@ -1,6 +1,6 @@
 import ExecutionModel
 import Records
-import SQLite
+import Storage
 
 /// The events that were made of one run id: a START and a terminal one at most. Kept in the row that they speak of, so
 /// that nothing is told twice, and so that a sink that comes later is told the same.
@@ -15,13 +15,13 @@ struct Told: Hashable {
 
   init() {}
 
-  init(_ columns: inout SQLiteColumns) {
+  init(_ columns: inout Columns) {
     start = columns.optionalInstant()
     end = columns.optionalInstant()
     transition = columns.optionalText().flatMap(ExecutionEvent.Transition.init(rawValue:))
   }
 
-  func bind(to binder: inout SQLiteBinder) {
+  func bind(to binder: inout Binder) {
     binder(start)
     binder(end)
     binder(transition?.rawValue)

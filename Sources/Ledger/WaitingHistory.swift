@@ -1,11 +1,11 @@
 import ExecutionModel
-import SQLite
+import Storage
 
 /// History that waits for one sink: a row for a DAG run stands for all that was told of it, so that a million task
 /// instances of history are not two million items. Within one transaction. While a row waits, the outbox has no item of
 /// that run for the sink; what was told stands beside the run, its attempts and its dbt runs.
 struct WaitingHistory {
-  let database: SQLiteDatabase
+  let database: any Database
   let sink: SinkRegistration
 
   /// How many events were told, by what they are about.
@@ -76,7 +76,7 @@ extension Ledger {
   /// Makes what a sink would have got, had it been there from the start: everything that the ledger holds, or for a sink
   /// that does not want history the START of everything that is under way. In the transaction that registers it: a sink
   /// is new with all its history or not yet.
-  func enqueueHistory(for sink: SinkRegistration, in database: SQLiteDatabase) throws {
+  func enqueueHistory(for sink: SinkRegistration, in database: any Database) throws {
     if sink.wantsRecords {
       guard sink.history else { return }
       try database.prepare(

@@ -1,7 +1,8 @@
 import CSQLite
+import Storage
 
-/// One connection to an SQLite file. Not sendable: it lives inside one actor that runs on a thread of its own.
-public final class SQLiteDatabase {
+/// One connection to an SQLite file.
+public final class SQLiteDatabase: Database {
   /// How a file is opened.
   public enum Mode: Sendable {
     /// Read and write; the file is created when it does not exist.
@@ -16,6 +17,7 @@ public final class SQLiteDatabase {
   let handle: OpaquePointer
   /// The file.
   public let path: String
+  public var name: String { path }
   private var statements: [String: SQLiteStatement] = [:]
   private var numbered: [SQLiteStatement?] = []
 
@@ -57,7 +59,6 @@ public final class SQLiteDatabase {
     sqlite3_file_control(handle, "main", SQLITE_FCNTL_PERSIST_WAL, &keep)
   }
 
-  /// Runs one or more statements that take no parameters and whose rows nobody wants.
   public func execute(_ sql: String) throws {
     var rest = sql
     // sqlite3_exec would do, but it cannot say which statement of a migration failed.
@@ -82,9 +83,7 @@ public final class SQLiteDatabase {
     }
   }
 
-  /// A prepared statement, made once per text and reset before it is handed out. Do not hold two uses of one text at
-  /// the same time.
-  public func prepare(_ sql: String) throws -> SQLiteStatement {
+  public func prepare(_ sql: String) throws -> any Statement {
     if let known = statements[sql] {
       known.reset()
       return known
@@ -94,8 +93,7 @@ public final class SQLiteDatabase {
     return statement
   }
 
-  /// As ``prepare(_:)-(String)``, for a statement that runs again and again.
-  public func prepare(_ sql: SQL) throws -> SQLiteStatement {
+  public func prepare(_ sql: SQL) throws -> any Statement {
     if sql.number < numbered.count, let known = numbered[sql.number] {
       known.reset()
       return known
@@ -106,7 +104,6 @@ public final class SQLiteDatabase {
     return statement
   }
 
-  /// Runs `body` in one transaction: all of it is kept, or nothing.
   public func transaction<Result>(_ body: () throws -> Result) throws -> Result {
     try execute("BEGIN IMMEDIATE")
     do {
@@ -120,24 +117,10 @@ public final class SQLiteDatabase {
     }
   }
 
-  /// Runs `body` on one unchanging view of the database.
   public func snapshot<Result>(_ body: () throws -> Result) throws -> Result {
     try execute("BEGIN")
     defer { if sqlite3_get_autocommit(handle) == 0 { try? execute("ROLLBACK") } }
     return try body()
-  }
-
-  /// Rows changed by the last INSERT, UPDATE or DELETE.
-  public var changes: Int { Int(sqlite3_changes64(handle)) }
-
-  /// The rowid of the last INSERT.
-  public var lastInsertedRow: Int64 { sqlite3_last_insert_rowid(handle) }
-
-  /// The first column of the first row as a number; nil without a row.
-  public func integer(_ sql: String) throws -> Int64? {
-    let statement = try prepare(sql)
-    defer { statement.reset() }
-    return try statement.step() ? statement.optionalInteger(0) : nil
   }
 
   static func beginning(of sql: String) -> String {

@@ -1,7 +1,8 @@
 import CSQLite
+import Storage
 
-/// A prepared statement: bind, step, read columns, reset. Parameters count from 1, columns from 0, as in SQLite.
-public final class SQLiteStatement {
+/// A prepared statement of SQLite.
+public final class SQLiteStatement: Statement {
   private let handle: OpaquePointer
   private unowned let database: SQLiteDatabase
   private let sql: String
@@ -37,7 +38,6 @@ public final class SQLiteStatement {
     texts.deallocate()
   }
 
-  /// Ends the current run and forgets what was bound.
   public func reset() {
     if isRunning { sqlite3_reset(handle) }
     if holdsMuch { sqlite3_clear_bindings(handle) }
@@ -51,15 +51,13 @@ public final class SQLiteStatement {
 
   // MARK: Parameters
 
-  func bind(_ index: Int32, _ value: Int64?) {
+  public func bind(_ index: Int32, _ value: Int64?) {
     note(value.map { sqlite3_bind_int64(handle, index, $0) } ?? sqlite3_bind_null(handle, index))
   }
-  func bind(_ index: Int32, _ value: Int?) { bind(index, value.map(Int64.init)) }
-  func bind(_ index: Int32, _ value: Bool?) { bind(index, value.map { $0 ? Int64(1) : 0 }) }
-  func bind(_ index: Int32, _ value: Double?) {
+  public func bind(_ index: Int32, _ value: Double?) {
     note(value.map { sqlite3_bind_double(handle, index, $0) } ?? sqlite3_bind_null(handle, index))
   }
-  func bind(_ index: Int32, _ value: String?) {
+  public func bind(_ index: Int32, _ value: String?) {
     guard var value else {
       note(sqlite3_bind_null(handle, index))
       return
@@ -82,7 +80,7 @@ public final class SQLiteStatement {
     textsEnd += text.count
     note(csqlite_bind_kept_text(handle, index, copy.assumingMemoryBound(to: CChar.self), UInt64(text.count)))
   }
-  func bind(_ index: Int32, bytes: [UInt8]?) {
+  public func bind(_ index: Int32, bytes: [UInt8]?) {
     guard let bytes else {
       note(sqlite3_bind_null(handle, index))
       return
@@ -95,15 +93,13 @@ public final class SQLiteStatement {
     }
   }
 
-  /// The first `count` parameters are bound for the run that comes; the others are NULL.
-  func noteBound(_ count: Int32) {
+  public func noteBound(_ count: Int32) {
     if count < parameters { for index in (count + 1)...parameters { sqlite3_bind_null(handle, index) } }
     isBound = true
   }
 
   // MARK: Running
 
-  /// Moves to the next row; false when there is none.
   public func step() throws -> Bool {
     if !isBound { noteBound(0) }
     isRunning = true
@@ -117,29 +113,18 @@ public final class SQLiteStatement {
     }
   }
 
-  /// Runs to the end and resets; rows are not wanted.
   public func run() throws {
     while try step() {}
     reset()
   }
 
-  /// Runs `body` for every row, then resets.
-  public func forEachRow(_ body: (SQLiteStatement) throws -> Void) throws {
-    defer { reset() }
-    while try step() { try body(self) }
+  public func change() throws -> Int {
+    try run()
+    return Int(sqlite3_changes64(database.handle))
   }
 
-  /// What `body` makes of every row.
-  public func rows<Row>(_ body: (SQLiteStatement) throws -> Row) throws -> [Row] {
-    var rows: [Row] = []
-    try forEachRow { rows.append(try body($0)) }
-    return rows
-  }
-
-  /// What `body` makes of the first row; nil without one.
-  public func firstRow<Row>(_ body: (SQLiteStatement) throws -> Row) throws -> Row? {
-    defer { reset() }
-    return try step() ? try body(self) : nil
+  public func insertUnlessKnown() throws -> Int64? {
+    try change() > 0 ? sqlite3_last_insert_rowid(database.handle) : nil
   }
 
   // MARK: Columns
@@ -147,11 +132,9 @@ public final class SQLiteStatement {
   public func isNull(_ column: Int32) -> Bool { sqlite3_column_type(handle, column) == SQLITE_NULL }
   public func integer(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }
   public func optionalInteger(_ column: Int32) -> Int64? { isNull(column) ? nil : integer(column) }
-  public func double(_ column: Int32) -> Double { sqlite3_column_double(handle, column) }
-  public func optionalDouble(_ column: Int32) -> Double? { isNull(column) ? nil : double(column) }
-  public func bool(_ column: Int32) -> Bool { integer(column) != 0 }
-  public func optionalBool(_ column: Int32) -> Bool? { isNull(column) ? nil : bool(column) }
-  /// Text; empty for NULL.
+  public func optionalDouble(_ column: Int32) -> Double? {
+    isNull(column) ? nil : sqlite3_column_double(handle, column)
+  }
   public func text(_ column: Int32) -> String { optionalText(column) ?? "" }
   public func optionalText(_ column: Int32) -> String? {
     guard let characters = sqlite3_column_text(handle, column) else { return nil }

@@ -91,6 +91,7 @@ struct MirrorTests {
       "LostTryWriter": "LedgerLostTriesTests", "OutboxItem": "LedgerOutboxTests", "RecordReader": "LedgerRecordsTests",
       "SinkRegistration": "LedgerOutboxTests",
     ],
+    "Storage": ["Columns": "BinderTests", "Database": "a protocol", "Statement": "a protocol"],
     "Sinks": ["FileSinkError": "FileAppenderTests", "Sink": "a protocol"],
     "Telemetry": ["Metric": "TelemetryTests", "TelemetryEvent": "TelemetryTests"],
     // Programs: their screens and exit statuses are held against real databases by the tests of Engine.

@@ -1,4 +1,5 @@
 import SQLite
+import Storage
 import TestServers
 import Testing
 
@@ -45,7 +46,7 @@ struct SQLiteStatementTests {
       $0(bytes: nil)
     }.run()
     let isNull = try database.prepare("SELECT i, d, t, b FROM v").firstRow { row in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       return [
         columns.optionalInteger() == nil, columns.optionalDouble() == nil, columns.optionalText() == nil,
         columns.optionalBytes() == nil,

@@ -1,8 +1,9 @@
 import SQLite
+import Storage
 import TestServers
 import Testing
 
-struct SQLiteBinderTests {
+struct BinderTests {
   @Test func valuesAndColumnsGoInOneOrder() throws {
     let folder = try TemporaryFolder()
     let database = try SQLiteDatabase(path: folder.file("a.db"), mode: .readWrite)
@@ -14,7 +15,7 @@ struct SQLiteBinderTests {
       $0(bytes: [4])
     }
     let row = try statement.firstRow { row in
-      var columns = SQLiteColumns(row)
+      var columns = Columns(row)
       return (columns.int(), columns.bool(), columns.optionalDouble(), columns.text(), columns.optionalBytes())
     }
     let found = try #require(row)

@@ -5,7 +5,8 @@ import Synchronization
 public struct SQL: Sendable {
   /// The statement.
   public let text: String
-  let number: Int
+  /// Counts from 0.
+  public let number: Int
 
   private static let made = Atomic<Int>(0)
 
