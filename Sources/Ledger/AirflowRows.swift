@@ -51,8 +51,10 @@ enum DagRunRow {
 }
 
 enum AttemptRow {
-  static let columns = """
-    task_id, map_index, try_number, is_current, clear_number, operator, state, queued_at, start_date, end_date, duration,
+  static let columns = "\(keyColumns), \(factColumns)"
+  static let keyColumns = "task_id, map_index, try_number"
+  static let factColumns = """
+    is_current, clear_number, operator, state, queued_at, start_date, end_date, duration,
     max_tries, hostname, pool, queue, rendered_map_index, note
     """
   static let count = 17

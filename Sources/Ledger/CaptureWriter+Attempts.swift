@@ -134,8 +134,10 @@ extension CaptureWriter {
 
   private static let insertAttempt = SQL(
     """
-    INSERT OR REPLACE INTO attempt (dag_run, \(AttemptRow.columns), \(Told.columns))
+    INSERT INTO attempt (dag_run, \(AttemptRow.columns), \(Told.columns))
     VALUES (?, \(placeholders(AttemptRow.count + Told.count)))
+    ON CONFLICT (dag_run, task_id, map_index, try_number)
+    DO UPDATE SET \(replacing("\(AttemptRow.factColumns), \(Told.columns)")), removed_at = NULL
     """)
 
   /// The task instance that an attempt is a try of.

@@ -36,7 +36,7 @@ extension CaptureWriter {
     try database.prepare(
       """
       SELECT 1 FROM link WHERE dag_run = ? AND task_id = ? AND map_index = ? AND try_number = ?
-        AND (run_id > 0 OR NOT ?) AND (is_candidate = 0 OR NOT ?) AND run_id <> ?
+        AND (run_id > 0 OR ? = 0) AND (is_candidate = 0 OR ? = 0) AND run_id <> ?
       """
     ).binding {
       $0(dagRun)
@@ -89,7 +89,8 @@ extension CaptureWriter {
     guard isSettled || isStronger || isAccountFound else { return hasNewEvidence ? 1 : 0 }
     try database.prepare(
       """
-      UPDATE link SET confidence = CASE WHEN ? THEN ? ELSE confidence END, is_candidate = is_candidate AND ?,
+      UPDATE link SET confidence = CASE WHEN ? = 1 THEN ? ELSE confidence END,
+        is_candidate = CASE WHEN ? = 1 THEN is_candidate ELSE 0 END,
         relation = CASE WHEN relation IN ('reused', 'retried') THEN relation ELSE ? END,
         host = coalesce(?, host), account_id = coalesce(?, account_id) WHERE id = ?
       """

@@ -30,9 +30,9 @@ struct CaptureWriter {
     try database.prepare(
       """
       INSERT INTO dag (instance, \(DagRow.columns)) VALUES (?, \(placeholders(DagRow.count)))
-      ON CONFLICT DO UPDATE SET owners = excluded.owners, tags = excluded.tags, schedule = excluded.schedule,
+      ON CONFLICT (instance, dag_id) DO UPDATE SET owners = excluded.owners, tags = excluded.tags, schedule = excluded.schedule,
         description = excluded.description, fileloc = excluded.fileloc, is_paused = excluded.is_paused
-      WHERE (owners, tags, schedule, description, fileloc, is_paused)
+      WHERE (dag.owners, dag.tags, dag.schedule, dag.description, dag.fileloc, dag.is_paused)
         IS NOT (excluded.owners, excluded.tags, excluded.schedule, excluded.description, excluded.fileloc, excluded.is_paused)
       """
     ).binding {
@@ -185,7 +185,7 @@ struct CaptureWriter {
     try database.prepare(
       """
       UPDATE dag_run SET (\(DagRunRow.columns)) = (\(placeholders(DagRunRow.count))), removed = NULL, removed_at = NULL,
-        is_history = CASE WHEN ? THEN 0 ELSE is_history END
+        is_history = CASE WHEN ? = 1 THEN 0 ELSE is_history END
       WHERE id = ?
       """
     ).binding {

@@ -15,21 +15,27 @@ extension DbtRunWriter {
     ).binding { $0(id) }.firstRow { $0.bool(0) }
     guard let isHistory else { return }
     for sink in sinks where sink.wantsRecords && (sink.history || !isHistory) {
+      let madeAt = try database.prepare(Self.takeRecord).binding {
+        $0(sink.id)
+        $0(id)
+      }.rows { $0.integer(0) }.first
       try database.prepare(Self.insertRecord).binding {
         $0(sink.id)
         $0(id)
-        $0(now)
+        $0(madeAt ?? now)
       }.run()
     }
   }
 
   // As for a DAG run: it takes the place of a line that waits, under a new number.
-  private static let insertRecord = SQL(
+  private static let takeRecord = SQL(
     """
-    INSERT OR REPLACE INTO outbox (sink, kind, dag_run, dbt_run, made_at) SELECT ?1, 'record', 0, ?2, coalesce(
-      (SELECT made_at FROM outbox WHERE dag_run = 0 AND dbt_run = ?2 AND sink = ?1 AND kind = 'record'
-        AND parked_at IS NULL), ?3)
+    DELETE FROM outbox WHERE sink = ? AND dag_run = 0 AND coalesce(dbt_run, 0) = ? AND kind = 'record'
+      AND parked_at IS NULL
+    RETURNING made_at
     """)
+  private static let insertRecord = SQL(
+    "INSERT INTO outbox (sink, kind, dag_run, dbt_run, made_at) VALUES (?, 'record', 0, ?, ?)")
 
   /// The lines that a file sink would have got, had it been there from the start.
   static func enqueueOwnRecords(for sink: SinkRegistration, now: Int64, in database: any Database) throws {

@@ -107,7 +107,7 @@ struct DbtRunWriter {
       try askAgain(twin)
       for sql in [
         "UPDATE link SET dbt_run = ?1 WHERE dbt_run = ?2",
-        "UPDATE OR IGNORE link_target SET dbt_run = ?1 WHERE dbt_run = ?2",
+        "INSERT INTO link_target (dbt_run, link) SELECT ?1, link FROM link_target WHERE dbt_run = ?2 ON CONFLICT DO NOTHING",
         "DELETE FROM link_target WHERE dbt_run = ?2 AND ?1 > 0", "DELETE FROM dbt_run WHERE id = ?2 AND ?1 > 0",
       ] {
         try database.prepare(sql).binding {
@@ -147,7 +147,7 @@ struct DbtRunWriter {
     try database.prepare(
       """
       UPDATE dbt_run SET (\(DbtRunRow.facts)) = (\(placeholders(DbtRunRow.factCount))), fetch_state = 'known',
-        unresolved = NULL, failures = CASE WHEN ? THEN failures ELSE 0 END, next_fetch_at = ? WHERE id = ?
+        unresolved = NULL, failures = CASE WHEN ? = 1 THEN failures ELSE 0 END, next_fetch_at = ? WHERE id = ?
       """
     ).binding {
       DbtRunRow.bindFacts(run, to: &$0)

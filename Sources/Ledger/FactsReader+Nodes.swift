@@ -44,19 +44,19 @@ extension FactsReader {
   // From the node, of which there are few, to its result by the index of both.
   static let selectResult = SQL(
     """
-    SELECT \(DbtResultRow.selected), n.id FROM dbt_node n CROSS JOIN dbt_result r
-    WHERE n.unique_id = ?3 AND r.node = n.id AND r.dbt_run = ?1 AND r.step_index = ?2 ORDER BY r.position LIMIT 1
+    SELECT \(DbtResultRow.selected), n.id FROM dbt_node n CROSS JOIN dbt_result r ON r.node = n.id AND r.dbt_run = ?1 AND r.step_index = ?2
+    WHERE n.unique_id = ?3 ORDER BY r.position LIMIT 1
     """)
   static let selectTests = SQL(
     """
-    SELECT \(DbtResultRow.selected), n.id FROM dbt_node n CROSS JOIN dbt_result r
-    WHERE n.attached_node = ?3 AND r.node = n.id AND r.dbt_run = ?1 AND r.step_index = ?2 AND n.unique_id GLOB 'test.*'
+    SELECT \(DbtResultRow.selected), n.id FROM dbt_node n CROSS JOIN dbt_result r ON r.node = n.id AND r.dbt_run = ?1 AND r.step_index = ?2
+    WHERE n.attached_node = ?3 AND substr(n.unique_id, 1, 5) = 'test.'
     ORDER BY r.position
     """)
   private static let selectBuilt = SQL(
     """
-    SELECT n.id FROM dbt_node n CROSS JOIN dbt_result r
-    WHERE n.unique_id = ?3 AND r.node = n.id AND r.dbt_run = ?1 AND r.step_index = ?2 LIMIT 1
+    SELECT n.id FROM dbt_node n CROSS JOIN dbt_result r ON r.node = n.id AND r.dbt_run = ?1 AND r.step_index = ?2
+    WHERE n.unique_id = ?3 LIMIT 1
     """)
 
   private mutating func builtNode(_ node: OutboxItem.Node, in dbtRun: Int64) throws -> DbtNode? {

@@ -92,7 +92,7 @@ struct CheckReader {
         $0(NameList.text(filter.accounts))
         // GLOB knows character classes, which patterns here do not.
         $0(NameList.text(filter.dagPatterns.map { $0.replacing("[", with: "[[]") }))
-        $0(filter.limit ?? -1)
+        $0(filter.limit ?? .max)
       }.rows(Self.read))
   }
 
@@ -181,12 +181,12 @@ struct CheckReader {
   private static let selectChecks = SQL(
     """
     SELECT \(columns) FROM \(tables)
-    WHERE (NOT ?1 OR c.\(isFailing))
+    WHERE (?1 = 0 OR c.\(isFailing))
       AND (?2 = '[]' OR EXISTS (SELECT 1 FROM json_each(?2) WHERE value = d.account OR 'core/' || value = c.scope))
       AND (?3 = '[]' OR EXISTS (SELECT 1 FROM link l JOIN dag_run r ON r.id = l.dag_run, json_each(?3)
         WHERE l.dbt_run = c.last_run AND l.is_candidate = 0 AND r.dag_id GLOB value))
     ORDER BY CASE c.outcome WHEN 'pass' THEN 3 WHEN 'skipped' THEN 2 WHEN 'fail' THEN 0 WHEN 'error' THEN 0
-      ELSE 1 END, c.since DESC, c.unique_id, c.scope
+      ELSE 1 END, c.since DESC NULLS LAST, c.unique_id, c.scope
     LIMIT ?4
     """)
   private static let selectNamed = SQL(

@@ -15,7 +15,7 @@ extension Ledger {
 
   private static let selectIsComplete = SQL(
     """
-    SELECT d.is_complete AND (NOT ?2 OR EXISTS (SELECT 1 FROM dbt_step s WHERE s.dbt_run = d.id
+    SELECT d.is_complete = 1 AND (?2 = 0 OR EXISTS (SELECT 1 FROM dbt_step s WHERE s.dbt_run = d.id
       AND s.manifest IN ('fetched', 'not_applicable'))) FROM dbt_run d WHERE d.key = ?1
     """)
 }

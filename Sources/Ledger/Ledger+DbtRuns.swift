@@ -51,8 +51,8 @@ extension Ledger {
 
   static let dueDbtRunsQuery = """
     SELECT id, key, run_id, failures FROM dbt_run
-    WHERE account = ? AND id > ? AND next_fetch_at <= ? AND \(isWaiting)
-      AND coalesce(\(isBacklog) = ?, 1) ORDER BY id LIMIT ?
+    WHERE account = ?1 AND id > ?2 AND next_fetch_at <= ?3 AND \(isWaiting)
+      AND (?4 IS NULL OR CASE WHEN \(isBacklog) THEN 1 ELSE 0 END = ?4) ORDER BY id LIMIT ?5
     """
 
   /// Runs of an account that are wanted and that dbt Cloud still works on.
@@ -74,7 +74,7 @@ extension Ledger {
       try database.prepare(
         """
         SELECT min(due) FROM (SELECT min(next_fetch_at) AS due FROM dbt_run WHERE account = ?1 AND \(isWaiting)
-          UNION ALL SELECT min(next_at) FROM search INDEXED BY search_due WHERE account = ?1 AND next_at IS NOT NULL)
+          UNION ALL SELECT min(next_at) FROM search INDEXED BY search_due WHERE account = ?1 AND next_at IS NOT NULL) AS moments
         """
       ).binding { $0(account) }.firstRow { $0.optionalInteger(0) } ?? nil
     }

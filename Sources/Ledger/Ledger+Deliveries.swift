@@ -22,7 +22,7 @@ extension Ledger {
     try read { database in
       let made = try database.prepare(
         """
-        SELECT is_history, (start_told IS NOT NULL) + (end_told IS NOT NULL), is_complete, node_events
+        SELECT is_history, \(Told.countOfRow), is_complete, node_events
         FROM dbt_run WHERE id = ?
         """
       ).binding { $0(id) }.firstRow {
@@ -55,7 +55,7 @@ extension Ledger {
     try read { database in
       let made = try database.prepare(
         """
-        SELECT r.is_history, (start_told IS NOT NULL) + (end_told IS NOT NULL)
+        SELECT r.is_history, \(Told.countOfRow)
             + (SELECT count(c.start_told) + count(c.end_told) FROM dag_run_clear c WHERE c.dag_run = r.id),
           (SELECT count(a.start_told) + count(a.end_told) FROM attempt a WHERE a.dag_run = r.id),
           (SELECT count(d.start_told) + count(d.end_told) FROM dbt_run d WHERE d.parent_dag_run = r.id),

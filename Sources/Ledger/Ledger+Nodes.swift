@@ -165,13 +165,13 @@ private struct NodeReader {
     SELECT d.id FROM dbt_run d WHERE d.id IN (
       SELECT dbt_run FROM dbt_result WHERE node IN (SELECT id FROM dbt_node WHERE unique_id = ?1)
       UNION SELECT o.dbt_run FROM dbt_check c JOIN dbt_check_outcome o ON o.check_id = c.id WHERE c.unique_id = ?1)
-    ORDER BY coalesce(d.started_at, d.created_at) DESC, d.id DESC LIMIT ?2
+    ORDER BY coalesce(d.started_at, d.created_at) DESC NULLS LAST, d.id DESC LIMIT ?2
     """)
   private static let selectRunsOfReaders = SQL(
     """
     SELECT d.id FROM dbt_run d WHERE d.id IN (
       SELECT dbt_run FROM dbt_result WHERE node IN (SELECT id FROM dbt_node WHERE instr(depends_on, ?1) > 0))
-    ORDER BY coalesce(d.started_at, d.created_at) DESC, d.id DESC LIMIT ?2
+    ORDER BY coalesce(d.started_at, d.created_at) DESC NULLS LAST, d.id DESC LIMIT ?2
     """)
   private static let selectResults = SQL(
     """

@@ -23,8 +23,10 @@ extension Ledger {
       try database.prepare(
         """
         INSERT INTO dbt_project (account, project_id, name, type, details, fetched_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-        ON CONFLICT DO UPDATE SET fetched_at = ?6, name = iif(?7, ?3, name), type = iif(?7, ?4, type),
-          details = iif(?7, ?5, details)
+        ON CONFLICT (account, project_id) DO UPDATE SET fetched_at = ?6,
+          name = CASE WHEN ?7 = 1 THEN ?3 ELSE dbt_project.name END,
+          type = CASE WHEN ?7 = 1 THEN ?4 ELSE dbt_project.type END,
+          details = CASE WHEN ?7 = 1 THEN ?5 ELSE dbt_project.details END
         """
       ).binding {
         $0(account)

@@ -69,7 +69,7 @@ extension Ledger {
         AND (?3 IS NULL OR r.dag_id = ?3) AND (?4 = '[]' OR r.state IN (SELECT value FROM json_each(?4)))
         AND (?5 IS NULL OR coalesce(r.start_date, r.queued_at) >= ?5) AND (?6 IS NULL OR coalesce(r.start_date, r.queued_at) < ?6)
         AND (?7 IS NULL OR r.id IN (SELECT dag_run FROM link WHERE run_id = ?7 AND is_candidate = 0))
-      ORDER BY 13 DESC, r.source_id DESC LIMIT ?8
+      ORDER BY 13 DESC NULLS LAST, r.source_id DESC LIMIT ?8
       """
     ).binding {
       $0(jsonList(filter.instances))
@@ -80,7 +80,7 @@ extension Ledger {
       $0(filter.since)
       $0(filter.until)
       $0(filter.dbtRunID)
-      $0(filter.limit ?? -1)
+      $0(filter.limit ?? .max)
     }.rows { row in
       var columns = Columns(row)
       let id = columns.integer()
@@ -102,14 +102,14 @@ extension Ledger {
       WHERE \(DbtRunWriter.isRecord) AND (?1 = '[]' OR d.status IN (SELECT value FROM json_each(?1)))
         AND (?2 IS NULL OR coalesce(d.started_at, d.created_at) >= ?2)
         AND (?3 IS NULL OR coalesce(d.started_at, d.created_at) < ?3) AND (?4 IS NULL OR d.run_id = ?4)
-      ORDER BY coalesce(d.started_at, d.created_at) DESC, d.id DESC LIMIT ?5
+      ORDER BY coalesce(d.started_at, d.created_at) DESC NULLS LAST, d.id DESC LIMIT ?5
       """
     ).binding {
       $0(jsonList(filter.states))
       $0(filter.since)
       $0(filter.until)
       $0(filter.dbtRunID)
-      $0(filter.limit ?? -1)
+      $0(filter.limit ?? .max)
     }.rows(DbtRunSummary.read)
   }
 
@@ -135,7 +135,7 @@ extension Ledger {
       """
       SELECT id, CASE ?1 WHEN key THEN 1 WHEN short THEN 2 WHEN run_id THEN 3 ELSE 4 END AS rank, removed IS NOT NULL, key
       FROM (SELECT r.id, r.run_id, r.removed, r.dag_id || '/' || r.run_id AS short,
-        i.name || '/' || r.dag_id || '/' || r.run_id AS key FROM dag_run r JOIN airflow_instance i ON i.id = r.instance)
+        i.name || '/' || r.dag_id || '/' || r.run_id AS key FROM dag_run r JOIN airflow_instance i ON i.id = r.instance) AS named
       WHERE run_id = ?1 OR substr(short, 1, length(?1)) = ?1 OR substr(key, 1, length(?1)) = ?1
       ORDER BY 2, key, 3, id DESC LIMIT ?2
       """
@@ -151,9 +151,9 @@ extension Ledger {
     try database.prepare(
       """
       SELECT \(DbtRunSummary.columns), CASE WHEN d.key = ?1 THEN 1
-          WHEN d.key LIKE 'core/%' AND substr(d.key, -length(?1) - 1) = '/' || ?1 THEN 3 ELSE 4 END AS rank
+          WHEN d.key LIKE 'core/%' AND substr(d.key, length(d.key) - length(?1)) = '/' || ?1 THEN 3 ELSE 4 END AS rank
       FROM dbt_run d WHERE \(DbtRunWriter.isRecord)
-        AND (substr(d.key, 1, length(?1)) = ?1 OR d.key LIKE 'core/%' AND substr(d.key, -length(?1) - 1) = '/' || ?1)
+        AND (substr(d.key, 1, length(?1)) = ?1 OR d.key LIKE 'core/%' AND substr(d.key, length(d.key) - length(?1)) = '/' || ?1)
       ORDER BY rank, d.key LIMIT ?2
       """
     ).binding {

@@ -8,7 +8,10 @@ extension Ledger {
     let now = now
     try write { database in
       try database.prepare(
-        "INSERT OR REPLACE INTO syncer (id, mode, version, started_at, stopped_at) VALUES (1, ?, ?, ?, NULL)"
+        """
+        INSERT INTO syncer (id, mode, version, started_at, stopped_at) VALUES (1, ?, ?, ?, NULL)
+        ON CONFLICT (id) DO UPDATE SET \(replacing("mode, version, started_at, stopped_at"))
+        """
       ).binding {
         $0(mode)
         $0(version)
@@ -36,8 +39,9 @@ extension Ledger {
         """
         INSERT INTO dbt_account (name, account_id, last_call_at, calls_per_minute, cooling_down_until, error, error_since)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, CASE WHEN ?6 IS NULL THEN NULL ELSE ?7 END)
-        ON CONFLICT DO UPDATE SET account_id = ?2, last_call_at = coalesce(?3, last_call_at), calls_per_minute = ?4,
-          cooling_down_until = ?5, error = ?6, error_since = CASE WHEN ?6 IS NULL THEN NULL ELSE coalesce(error_since, ?7) END
+        ON CONFLICT (name) DO UPDATE SET account_id = ?2, last_call_at = coalesce(?3, dbt_account.last_call_at),
+          calls_per_minute = ?4, cooling_down_until = ?5, error = ?6,
+          error_since = CASE WHEN ?6 IS NULL THEN NULL ELSE coalesce(dbt_account.error_since, ?7) END
         """
       ).binding {
         $0(account.name)

@@ -53,7 +53,7 @@ extension Ledger {
         try database.prepare(
           """
           INSERT INTO dbt_account_runs (host, account_id, run_cursor, backfill_below, backfill_done) VALUES (?, ?, ?, ?, ?)
-          ON CONFLICT DO UPDATE SET run_cursor = excluded.run_cursor, backfill_below = excluded.backfill_below,
+          ON CONFLICT (host, account_id) DO UPDATE SET run_cursor = excluded.run_cursor, backfill_below = excluded.backfill_below,
             backfill_done = excluded.backfill_done
           """
         ).binding {

@@ -43,7 +43,7 @@ struct LostTryOpener {
       try database.prepare(
         """
         INSERT INTO search (account, link, window_start, window_end, next_at) VALUES (?, ?, ?, ?, ?)
-        ON CONFLICT DO UPDATE SET window_start = excluded.window_start, window_end = excluded.window_end
+        ON CONFLICT (account, link) DO UPDATE SET window_start = excluded.window_start, window_end = excluded.window_end
         """
       ).binding {
         $0(account.name)
@@ -57,15 +57,17 @@ struct LostTryOpener {
 
   /// The account that other tries of the task instance or its template fields name; where nothing does, all of them.
   private func meant(by link: Int64) throws -> [AccountDirectory.Account] {
-    let ids = try database.prepare(
+    let linked = try database.prepare(
       """
-      SELECT coalesce(d.account_id, o.account_id) FROM link l
+      SELECT DISTINCT coalesce(d.account_id, o.account_id) FROM link l
       JOIN link o ON o.dag_run = l.dag_run AND o.task_id = l.task_id AND o.map_index = l.map_index AND o.run_id > 0
         AND o.is_candidate = 0 AND o.confidence IN ('exact', 'strong')
       LEFT JOIN dbt_run d ON d.id = o.dbt_run WHERE l.id = ?1
-      UNION SELECT CAST(value AS INTEGER) FROM evidence WHERE link = ?1 AND kind = '\(LostTry.accountHint)'
       """
     ).binding { $0(link) }.rows { $0.optionalInteger(0) }.compactMap(\.self)
+    let hinted = try database.prepare("SELECT value FROM evidence WHERE link = ? AND kind = '\(LostTry.accountHint)'")
+      .binding { $0(link) }.rows { Int64($0.text(0)) }.compactMap(\.self)
+    let ids = linked + hinted
     return ids.isEmpty ? accounts.accounts : accounts.accounts.filter { ids.contains($0.accountID) }
   }
 

@@ -201,7 +201,7 @@ struct LostTryReader {
       SELECT coalesce(CASE r.run_type WHEN 'scheduled' THEN r.data_interval_end END, r.logical_date, r.start_date, 0),
         r.start_date, a.start_date
       FROM airflow_instance i CROSS JOIN dag_run r ON r.instance = i.id CROSS JOIN attempt a ON a.dag_run = r.id AND a.task_id = ?2
-      WHERE (i.airflow_version IS NULL OR i.airflow_version GLOB '2.[4-9]*') AND r.dag_id = ?1
+      WHERE (i.airflow_version IS NULL OR substr(i.airflow_version, 1, 3) BETWEEN '2.4' AND '2.9') AND r.dag_id = ?1
         AND a.try_number > 1 AND a.start_date >= ?3
         AND NOT EXISTS (SELECT 1 FROM attempt p WHERE p.dag_run = a.dag_run AND p.task_id = a.task_id
           AND p.map_index = a.map_index AND p.try_number = a.try_number - 1)

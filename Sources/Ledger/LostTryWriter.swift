@@ -73,7 +73,8 @@ struct LostTryWriter {
       for sql in [
         """
         UPDATE link SET dbt_run = NULL, relation = 'triggered',
-          (is_candidate, unresolved) = (SELECT reason IS NULL, reason FROM lost_try WHERE link = ?1) WHERE id = ?1
+          (is_candidate, unresolved) = (SELECT CASE WHEN reason IS NULL THEN 1 ELSE 0 END, reason FROM lost_try
+            WHERE link = ?1) WHERE id = ?1
         """,
         "DELETE FROM evidence WHERE link = ?1 AND kind IN \(judged)", "DELETE FROM link_target WHERE link = ?1",
         "UPDATE lost_try SET verdict = 'overtaken', judge_at = 0 WHERE link = ?1",

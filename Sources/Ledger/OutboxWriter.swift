@@ -98,19 +98,24 @@ struct OutboxWriter {
   /// same facts, under a new number: the one that waits may be under way with older facts.
   func record() throws {
     for sink in sinks where sink.wantsRecords && (sink.history || !isHistory) {
+      let madeAt = try database.prepare(Self.takeRecord).binding {
+        $0(sink.id)
+        $0(dagRun)
+      }.rows { $0.integer(0) }.first
       try database.prepare(Self.insertRecord).binding {
         $0(sink.id)
         $0(dagRun)
-        $0(now)
+        $0(madeAt ?? now)
       }.run()
     }
   }
 
-  private static let insertRecord = SQL(
+  private static let takeRecord = SQL(
     """
-    INSERT OR REPLACE INTO outbox (sink, kind, dag_run, made_at) SELECT ?1, 'record', ?2, coalesce(
-      (SELECT made_at FROM outbox WHERE dag_run = ?2 AND sink = ?1 AND kind = 'record' AND parked_at IS NULL), ?3)
+    DELETE FROM outbox WHERE sink = ? AND dag_run = ? AND coalesce(dbt_run, 0) = 0 AND kind = 'record' AND parked_at IS NULL
+    RETURNING made_at
     """)
+  private static let insertRecord = SQL("INSERT INTO outbox (sink, kind, dag_run, made_at) VALUES (?, 'record', ?, ?)")
 
   /// Whether the DAG run `r` ever had a line: it or one of its dbt runs came to its end, or it is gone.
   static let hasLine = """

@@ -76,8 +76,8 @@ struct RecordReader {
       """
       SELECT task_id, map_index, before + 1, try_number - 1
       FROM (SELECT task_id, map_index, try_number,
-          lag(try_number, 1, 0) OVER (PARTITION BY task_id, map_index ORDER BY try_number) AS before
-        FROM attempt WHERE dag_run = ? AND try_number > 0)
+          coalesce(lag(try_number) OVER (PARTITION BY task_id, map_index ORDER BY try_number), 0) AS before
+        FROM attempt WHERE dag_run = ? AND try_number > 0) AS tries
       WHERE try_number > before + 1 ORDER BY task_id, map_index, try_number
       """
     ).binding { $0(id) }.rows { row in
@@ -166,7 +166,7 @@ struct RecordReader {
     """
     SELECT \(DbtNodeRow.columns) FROM dbt_node WHERE id IN (
       SELECT node FROM dbt_result WHERE dbt_run = ?1 AND step_index = ?2
-      UNION SELECT value FROM dbt_result r, json_each(r.inputs) WHERE r.dbt_run = ?1 AND r.step_index = ?2)
+      UNION SELECT CAST(value AS BIGINT) FROM dbt_result r, json_each(r.inputs) WHERE r.dbt_run = ?1 AND r.step_index = ?2)
     """)
 
   func forEachStep(of dbtRun: Int64, _ body: (DbtStep) throws -> Void) throws {

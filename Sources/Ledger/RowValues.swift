@@ -25,5 +25,10 @@ enum NameList {
   }
 }
 
+/// `a = excluded.a, b = excluded.b, …`: what stands there gives way to what comes.
+func replacing(_ columns: String) -> String {
+  columns.split { $0 == "," || $0.isWhitespace }.map { "\($0) = excluded.\($0)" }.joined(separator: ", ")
+}
+
 /// `?, ?, …`
 func placeholders(_ count: Int) -> String { Array(repeating: "?", count: count).joined(separator: ", ") }

@@ -12,6 +12,10 @@ struct Told: Hashable {
 
   static let columns = "start_told, end_told, end_transition"
   static let count = 3
+  /// How many events were told, of a row.
+  static let countOfRow = """
+    (CASE WHEN start_told IS NULL THEN 0 ELSE 1 END + CASE WHEN end_told IS NULL THEN 0 ELSE 1 END)
+    """
 
   init() {}
 

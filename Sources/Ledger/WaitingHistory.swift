@@ -108,8 +108,8 @@ extension Ledger {
   }
 
   private static let ofDbtRuns = """
-    CASE WHEN ?5 THEN count(start_told) + count(end_told) ELSE 0 END
-      + CASE WHEN ?6 THEN coalesce(sum(node_events), 0) ELSE 0 END
+    CASE WHEN ?5 = 1 THEN count(start_told) + count(end_told) ELSE 0 END
+      + CASE WHEN ?6 = 1 THEN coalesce(sum(node_events), 0) ELSE 0 END
     """
 
   // Counted run by run: grouping all of them at once would sort a million rows.
@@ -117,14 +117,14 @@ extension Ledger {
     INSERT INTO outbox_history (sink, dag_run, events, made_at)
     SELECT ?1, dag_run, events, ?2 FROM (
       SELECT r.id AS dag_run,
-        CASE WHEN ?3 THEN (r.start_told IS NOT NULL) + (r.end_told IS NOT NULL)
+        CASE WHEN ?3 = 1 THEN \(Told.countOfRow)
           + (SELECT count(start_told) + count(end_told) FROM dag_run_clear WHERE dag_run = r.id) ELSE 0 END
-        + CASE WHEN ?4 THEN (SELECT count(start_told) + count(end_told) FROM attempt WHERE dag_run = r.id) ELSE 0 END
-        + CASE WHEN ?5 OR ?6 THEN (SELECT \(ofDbtRuns) FROM dbt_run WHERE parent_dag_run = r.id) ELSE 0 END
+        + CASE WHEN ?4 = 1 THEN (SELECT count(start_told) + count(end_told) FROM attempt WHERE dag_run = r.id) ELSE 0 END
+        + CASE WHEN ?5 = 1 OR ?6 = 1 THEN (SELECT \(ofDbtRuns) FROM dbt_run WHERE parent_dag_run = r.id) ELSE 0 END
         AS events
       FROM dag_run r
       UNION ALL
-      SELECT 0, CASE WHEN ?5 OR ?6 THEN \(ofDbtRuns) ELSE 0 END FROM dbt_run WHERE parent_dag_run IS NULL)
+      SELECT 0, CASE WHEN ?5 = 1 OR ?6 = 1 THEN \(ofDbtRuns) ELSE 0 END FROM dbt_run WHERE parent_dag_run IS NULL) AS waiting
     WHERE events > 0
     """
 }
