@@ -46,8 +46,8 @@ let package = Package(
     room("ExecutionModel"),
     room("Platform", ["CPlatform"]),
     room("JSONText", ["ExecutionModel", "CSimdjson"]),
-    room("Postgres", ["ExecutionModel", "Platform", "CLibPQ", "CPlatform"]),
     room("Storage"),
+    room("Postgres", ["ExecutionModel", "Platform", "Storage", "CLibPQ", "CPlatform"]),
     room("SQLite", ["Storage", "CSQLite"]),
     room("HTTPClient", ["Platform", "CCurl", "CZlib"]),
 
@@ -63,8 +63,8 @@ let package = Package(
     room(
       "Ledger",
       [
-        "ExecutionModel", "Correlation", "Records", "Storage", "SQLite", "Migrations", "JSONText", "Platform",
-        "CCrypto",
+        "ExecutionModel", "Correlation", "Records", "Storage", "SQLite", "Migrations", "JSONText",
+        "Platform", "CCrypto",
       ]),
     room("OpenLineage", ["ExecutionModel", "JSONText", "CCrypto"]),
     room("Sinks", ["ExecutionModel", "Records", "Ledger", "OpenLineage", "HTTPClient", "Platform"]),
@@ -110,7 +110,7 @@ let package = Package(
     tests("ExecutionModel", []),
     tests("Platform", []),
     tests("JSONText", ["ExecutionModel"]),
-    tests("Postgres", ["TestServers"]),
+    tests("Postgres", ["Storage", "TestServers"]),
     tests("Storage", ["SQLite", "TestServers"]),
     tests("SQLite", ["Storage", "TestServers"]),
     tests("HTTPClient", ["TestServers", "LoopbackHTTP"]),
@@ -119,7 +119,8 @@ let package = Package(
     tests("DbtCloud", ["ExecutionModel", "HTTPClient", "JSONText", "DbtCloudStandIn", "LoopbackHTTP", "TestServers"]),
     tests("DbtArtifacts", ["ExecutionModel", "JSONText", "TestServers"]),
     tests("Records", ["ExecutionModel", "JSONText"]),
-    tests("Ledger", ["ExecutionModel", "Records", "Storage", "SQLite", "Migrations", "JSONText", "TestServers"]),
+    tests(
+      "Ledger", ["ExecutionModel", "Records", "Storage", "SQLite", "Migrations", "JSONText", "TestServers"]),
     tests("OpenLineage", ["DbtArtifacts", "ExecutionModel", "JSONText", "Records"]),
     tests(
       "Sinks",

@@ -23,6 +23,11 @@ public struct PostgresConfiguration: Sendable {
     self.connectTimeout = connectTimeout
   }
 
+  /// `host=… port=… dbname=… user=…` as far as given, for messages.
+  public var target: String {
+    (try? Self.keywords(of: conninfo)).map(Self.target) ?? "a connection string that is not valid"
+  }
+
   /// The keywords that a connection string sets, with their values (a password among them), without connecting and
   /// without the defaults of libpq, the environment or a service file.
   ///

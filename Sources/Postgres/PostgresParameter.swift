@@ -65,20 +65,45 @@ struct EncodedParameters {
   private(set) var types: [Oid] = []
   private(set) var lengths: [Int32] = []
   private var offsets: [Int?] = []
-  private var buffer: [UInt8] = []
+  /// Begins with a byte of no meaning, so that an empty value has an address, too.
+  private var buffer: [UInt8] = [0]
+
+  init() {}
 
   /// - Throws: `usage` when there are more than the protocol can count or one is larger than Postgres takes (1 GB).
   init(_ parameters: [PostgresParameter]) throws(PostgresError) {
     guard parameters.count <= 65_535 else { throw PostgresError(.usage, "more than 65,535 parameters") }
     for parameter in parameters {
-      let start = buffer.count
-      parameter.encode(into: &buffer)
-      guard buffer.count - start < 1 << 30 else { throw PostgresError(.usage, "a parameter larger than 1 GB") }
-      types.append(parameter.type)
-      lengths.append(Int32(buffer.count - start))
-      offsets.append(parameter == .null ? nil : start)
+      append(type: parameter.type, isNull: parameter == .null) { parameter.encode(into: &$0) }
     }
-    buffer.append(0)  // so that an empty last value has an address, too
+    try check()
+  }
+
+  /// One more value, as `encode` writes it in Postgres' binary format.
+  mutating func append(type: Oid, isNull: Bool = false, _ encode: (inout [UInt8]) -> Void) {
+    let start = buffer.count
+    if !isNull { encode(&buffer) }
+    types.append(type)
+    lengths.append(Int32(truncatingIfNeeded: buffer.count - start))
+    offsets.append(isNull ? nil : start)
+  }
+
+  /// - Throws: `usage` when a value is larger than Postgres takes (1 GB).
+  func check() throws(PostgresError) {
+    guard buffer.count >= 1 << 30 else { return }
+    for (index, offset) in offsets.enumerated() {
+      guard let offset else { continue }
+      let end = offsets[(index + 1)...].lazy.compactMap(\.self).first ?? buffer.count
+      guard end - offset < 1 << 30 else { throw PostgresError(.usage, "a parameter larger than 1 GB") }
+    }
+  }
+
+  mutating func removeAll() {
+    types.removeAll(keepingCapacity: true)
+    lengths.removeAll(keepingCapacity: true)
+    offsets.removeAll(keepingCapacity: true)
+    // Large values are not kept until the statement is used again.
+    if buffer.count > 65_536 { buffer = [0] } else { buffer.removeLast(buffer.count - 1) }
   }
 
   func withValues<R>(_ body: ([UnsafePointer<CChar>?]) -> R) -> R {
@@ -92,7 +117,7 @@ struct EncodedParameters {
 }
 
 extension [UInt8] {
-  fileprivate mutating func append(bigEndian value: some FixedWidthInteger) {
+  mutating func append(bigEndian value: some FixedWidthInteger) {
     Swift.withUnsafeBytes(of: value.bigEndian) { append(contentsOf: $0) }
   }
 

@@ -8,13 +8,15 @@ final class Session {
   /// Seconds for cancelling and draining a query, and for ending a transaction, beyond its own deadline.
   static let grace = 2.0
 
-  private let connection: LibPQConnection
-  private let wakeUp: WakeUp
+  let connection: LibPQConnection
+  let wakeUp: WakeUp
   private let target: String
   /// Whether a statement is under way whose results are not read to their end.
   private(set) var isBusy = false
   /// Whether nothing can be done with this connection any more.
   private(set) var isSpent = false
+  /// What was sent in a pipeline and not answered yet, by its name.
+  var queued: [String] = []
 
   init(_ connection: LibPQConnection, target: String, wakeUp: WakeUp) {
     self.connection = connection
@@ -24,6 +26,9 @@ final class Session {
 
   /// As libpq counts: 150020 for 15.20. PgBouncer passes on that of the server.
   var serverVersion: Int { Int(PQserverVersion(connection.raw)) }
+
+  /// Whether the database keeps text in UTF-8.
+  var isUTF8: Bool { libpqText(PQparameterStatus(connection.raw, "server_encoding")) == "UTF8" }
 
   /// Whether the database takes text without looking at its encoding.
   var isSQLASCII: Bool {
@@ -100,7 +105,7 @@ final class Session {
 
   // MARK: - One statement from sending to its last result
 
-  private enum Halt: Error {
+  enum Halt: Error {
     case broken
     case callback(any Error)
     case unexpectedCopy
@@ -160,7 +165,7 @@ final class Session {
     throw complaint
   }
 
-  private func flush(_ operation: Operation) throws {
+  func flush(_ operation: Operation) throws {
     var unsent = PQflush(connection.raw)
     while unsent == 1 {
       // The server may be waiting for us to read before it reads on.
@@ -170,7 +175,7 @@ final class Session {
     if unsent < 0 { throw Halt.broken }
   }
 
-  private func nextResult(_ operation: Operation) throws -> OpaquePointer? {
+  func nextResult(_ operation: Operation) throws -> OpaquePointer? {
     while PQisBusy(connection.raw) == 1 { try wait(POLLIN, operation) }
     return PQgetResult(connection.raw)
   }
@@ -228,11 +233,11 @@ final class Session {
 
   // MARK: - Errors
 
-  private func error(_ kind: PostgresError.Kind, _ message: String, _ name: String) -> PostgresError {
+  func error(_ kind: PostgresError.Kind, _ message: String, _ name: String) -> PostgresError {
     PostgresError(kind, message, query: name, target: target)
   }
 
-  private func error(_ interruption: Interruption, _ name: String) -> PostgresError {
+  func error(_ interruption: Interruption, _ name: String) -> PostgresError {
     let outcome = isSpent ? "its connection was dropped" : "it was cancelled"
     return switch interruption {
     case .deadline: error(.deadline, "the deadline passed and \(outcome)", name)
@@ -240,7 +245,7 @@ final class Session {
     }
   }
 
-  private func serverError(_ result: OpaquePointer, _ name: String) -> PostgresError {
+  func serverError(_ result: OpaquePointer, _ name: String) -> PostgresError {
     func field(_ code: Unicode.Scalar) -> String? {
       libpqText(PQresultErrorField(result, Int32(code.value)))
     }

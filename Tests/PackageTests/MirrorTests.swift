@@ -81,6 +81,7 @@ struct MirrorTests {
     ],
     "Postgres": [
       "CancelRequest": "OperationTests", "LibPQ": "PostgresConnectionTests", "Session": "PostgresConnectionTests",
+      "PostgresStatement": "PostgresDatabaseTests", "Session+Pipeline": "PostgresDatabaseTests",
     ],
     "Ledger": [
       "AirflowRows": "LedgerRecordsTests", "CaptureBatch": "CaptureWriterTests", "DbtRows": "LedgerRecordsTests",

@@ -32,7 +32,8 @@ public final class PostgresServer: Sendable {
 
   /// - Parameters:
   ///   - settings: override those of `postgresql.conf`.
-  ///   - encrypted: whether it offers TLS, with a certificate of its own for `localhost`; see ``certificate``.
+  ///   - encrypted: whether it offers TLS, with a certificate for `localhost` from an authority of its own; see
+  ///     ``certificate``.
   public static func start(settings: [String: String] = [:], encrypted: Bool = false) async throws -> PostgresServer {
     let binaries = try findBinaries()
     let folder = try TemporaryFolder(owner: getuid() == 0 ? superuser : nil)
@@ -58,16 +59,21 @@ public final class PostgresServer: Sendable {
     }
     var settings = settings
     if encrypted {
-      // As the server's user, so that the key belongs to it.
-      let made = try await Subprocess.run(
-        asUser(
-          superuser,
-          [
-            "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-            "-addext", "subjectAltName=DNS:localhost", "-keyout", folder.file("server.key"), "-out",
-            folder.file("server.crt"),
-          ]), workingDirectory: "/")
-      guard made.status == 0 else { throw TestServerError("openssl: \(made.errorText)") }
+      let authority = ["-CA", folder.file("ca.crt"), "-CAkey", folder.file("ca.key")]
+      for (name, subject, options) in [
+        ("ca", "/CN=Authority of a test", []),
+        ("server", "/CN=localhost", authority + ["-addext", "subjectAltName=DNS:localhost"]),
+      ] {
+        // As the server's user, so that the key belongs to it.
+        let made = try await Subprocess.run(
+          asUser(
+            superuser,
+            [
+              "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", subject, "-keyout",
+              folder.file("\(name).key"), "-out", folder.file("\(name).crt"),
+            ] + options), workingDirectory: "/")
+        guard made.status == 0 else { throw TestServerError("openssl: \(made.errorText)") }
+      }
       settings.merge([
         "ssl": "on", "ssl_cert_file": folder.file("server.crt"), "ssl_key_file": folder.file("server.key"),
       ]) { $1 }
@@ -175,8 +181,8 @@ public final class PostgresServer: Sendable {
 
   // MARK: - Connecting
 
-  /// The certificate of an encrypted server, for `sslrootcert=`.
-  public var certificate: String { folder.file("server.crt") }
+  /// The certificate of the authority that has signed an encrypted server's, for `sslrootcert=`.
+  public var certificate: String { folder.file("ca.crt") }
 
   /// A connection string over TCP, or over the unix socket.
   public func conninfo(
