@@ -63,7 +63,7 @@ let package = Package(
     room(
       "Ledger",
       [
-        "ExecutionModel", "Correlation", "Records", "Storage", "SQLite", "Migrations", "JSONText",
+        "ExecutionModel", "Correlation", "Records", "Storage", "SQLite", "Postgres", "Migrations", "JSONText",
         "Platform", "CCrypto",
       ]),
     room("OpenLineage", ["ExecutionModel", "JSONText", "CCrypto"]),
@@ -120,7 +120,7 @@ let package = Package(
     tests("DbtArtifacts", ["ExecutionModel", "JSONText", "TestServers"]),
     tests("Records", ["ExecutionModel", "JSONText"]),
     tests(
-      "Ledger", ["ExecutionModel", "Records", "Storage", "SQLite", "Migrations", "JSONText", "TestServers"]),
+      "Ledger", ["ExecutionModel", "Records", "Storage", "SQLite", "Postgres", "Migrations", "JSONText", "TestServers"]),
     tests("OpenLineage", ["DbtArtifacts", "ExecutionModel", "JSONText", "Records"]),
     tests(
       "Sinks",

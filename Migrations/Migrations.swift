@@ -20,5 +20,10 @@ public enum Migrations {
     Migration(version: 6, name: "sqlite_0006_projects", sql: text(PackageResources.sqlite_0006_projects_sql)),
   ]
 
+  /// For a ledger in Postgres. They run with `search_path` set to the ledger's schema.
+  public static let postgres: [Migration] = [
+    Migration(version: 1, name: "postgres_0001_ledger", sql: text(PackageResources.postgres_0001_ledger_sql))
+  ]
+
   private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
 }

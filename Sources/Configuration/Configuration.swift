@@ -61,7 +61,7 @@ public struct Configuration: Sendable, Equatable {
 
   /// Every secret that the file points at, in the order of the file.
   public var secrets: [Secret] {
-    airflow.compactMap(\.password) + dbtCloud.map(\.token)
+    [ledger.password].compactMap(\.self) + airflow.compactMap(\.password) + dbtCloud.map(\.token)
       + sinks.compactMap {
         if case .openLineage(let destination) = $0.destination { destination.token } else { nil }
       }
@@ -69,7 +69,7 @@ public struct Configuration: Sendable, Equatable {
 
   private var holdsInlineSecret: Bool {
     secrets.contains { if case .inline = $0.source { true } else { false } }
-      || airflow.contains { $0.dsn["sslpassword"] != nil }
+      || (airflow.map(\.dsn) + [ledger.dsn].compactMap(\.self)).contains { $0["sslpassword"] != nil }
   }
 
   private static func firstInvalidLine(_ bytes: [UInt8]) -> Int? {
@@ -82,4 +82,15 @@ public struct Configuration: Sendable, Equatable {
 public enum LedgerLocation: Sendable, Hashable {
   /// A SQLite database file.
   case sqlite(path: String)
+  /// A schema of its own in a database of Postgres. ``DataSourceName/conninfo`` never holds the password.
+  case postgres(DataSourceName, password: Secret?)
+
+  /// The password of its role, where there is one.
+  public var password: Secret? {
+    if case .postgres(_, let password) = self { password } else { nil }
+  }
+
+  var dsn: DataSourceName? {
+    if case .postgres(let dsn, _) = self { dsn } else { nil }
+  }
 }

@@ -7,10 +7,10 @@ struct ConfigurationDecoder {
   /// nil after an error; with a value there may still be errors.
   func decode(_ root: YAMLNode) -> Configuration? {
     guard let top = SectionReader(root, TopKeys.section, path: "", diagnostics) else { return nil }
-    let ledger = top.read(TopKeys.ledger).flatMap { self.ledger($0, top) }
     let allowInlineSecrets = top.read(TopKeys.allowInlineSecrets) ?? false
     let allowPlainHTTP = top.read(TopKeys.allowPlainHTTP) ?? false
     let permissions = Permissions(inlineSecrets: allowInlineSecrets, plainHTTP: allowPlainHTTP)
+    let ledger = top.read(TopKeys.ledger).flatMap { self.ledger($0, top, permissions) }
 
     let sinks = entries(top.read(TopKeys.sinks), TopKeys.sinks, SinkKeys.section) { sink($0, permissions) }
     let lineageSink = sinks.lazy.compactMap(\.value).first {
@@ -117,18 +117,26 @@ struct ConfigurationDecoder {
   ) -> (dsn: DataSourceName, password: Secret?)? {
     let named = secret(reader, file: AirflowKeys.passwordFile, command: AirflowKeys.passwordCommand, inline: nil)
     guard let text = reader.read(AirflowKeys.dsn) else { return nil }
+    return dataSource(text, AirflowKeys.dsn, named, reader, permissions)
+  }
+
+  /// - Parameter named: the password that a key of its own leads to.
+  private func dataSource(
+    _ text: String, _ key: Key<String>, _ named: Secret?, _ reader: SectionReader, _ permissions: Permissions
+  ) -> (dsn: DataSourceName, password: Secret?)? {
     do throws(DataSourceName.Problem) {
       let dsn = try DataSourceName(parsing: text)
       let check = DataSourceCheck(
-        dsn: dsn, inlineSecretsAllowed: permissions.inlineSecrets, hasPasswordKey: named != nil)
-      for message in check.errors { reader.error(AirflowKeys.dsn, message) }
-      for message in check.warnings { reader.warning(AirflowKeys.dsn, message) }
-      let inline = dsn["password"].map { Secret(.inline($0), key: reader.keyPath(AirflowKeys.dsn.row.name)) }
+        dsn: dsn, inlineSecretsAllowed: permissions.inlineSecrets, hasPasswordKey: named != nil,
+        passwordKey: key.row.name == TopKeys.ledger.row.name ? "ledger_password" : "password")
+      for message in check.errors { reader.error(key, message) }
+      for message in check.warnings { reader.warning(key, message) }
+      let inline = dsn["password"].map { Secret(.inline($0), key: reader.keyPath(key.row.name)) }
       var bare = dsn
       bare.remove("password")
       return (bare, named ?? inline)
     } catch {
-      reader.error(AirflowKeys.dsn, error.message)
+      reader.error(key, error.message)
       return nil
     }
   }
@@ -246,14 +254,19 @@ struct ConfigurationDecoder {
 
   // MARK: Values
 
-  private func ledger(_ text: String, _ top: SectionReader) -> LedgerLocation? {
-    if text.hasPrefix("postgresql:") || text.hasPrefix("postgres:") {
-      top.error(TopKeys.ledger, "this build keeps its ledger in SQLite; expected sqlite:PATH")
-      return nil
+  private func ledger(_ text: String, _ top: SectionReader, _ permissions: Permissions) -> LedgerLocation? {
+    let password = secret(top, file: TopKeys.ledgerPasswordFile, command: TopKeys.ledgerPasswordCommand, inline: nil)
+    if text.hasPrefix("postgresql://") || text.hasPrefix("postgres://") {
+      return dataSource(text, TopKeys.ledger, password, top, permissions).map {
+        .postgres($0.dsn, password: $0.password)
+      }
     }
+    if password != nil { top.warning(TopKeys.ledger, "needs no password: only a ledger in Postgres has one") }
     guard text.hasPrefix("sqlite:") else {
       // Whatever it is, it may be a connection string with a password: not quoted.
-      top.error(TopKeys.ledger, "expected sqlite:PATH, such as sqlite:/var/lib/airflow-syncer/ledger.db")
+      top.error(
+        TopKeys.ledger,
+        "expected sqlite:PATH, such as sqlite:/var/lib/airflow-syncer/ledger.db, or postgresql://user@host/database")
       return nil
     }
     let path = String(text.dropFirst("sqlite:".count))

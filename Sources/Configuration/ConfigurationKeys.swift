@@ -2,7 +2,15 @@
 enum TopKeys {
   static let ledger = Key(
     "ledger", .text, default: "sqlite:/var/lib/airflow-syncer/ledger.db",
-    "Where records, cursors and pending deliveries are kept: `sqlite:PATH`.")
+    "Where records, cursors and pending deliveries are kept: `sqlite:PATH`, or `postgresql://user@host/database?sslmode=…`, "
+      + "without the password, for a schema `airflow_syncer` in that database.")
+  static let ledgerPasswordFile = Key(
+    "ledger_password_file", .secretPath, example: "${CREDENTIALS_DIRECTORY}/ledger_password",
+    "A file that holds the password of a ledger in Postgres. Read again when the server refuses it.")
+  static let ledgerPasswordCommand = Key(
+    "ledger_password_command", .command, example: "[vault, kv, get, -field=password, secret/ledger]",
+    insteadOf: "ledger_password_file",
+    "A command that prints the password within 10 s: a line for the shell, or a list.")
   static let airflow = Key(
     "airflow", .mappings, default: "[]", shown: true, inside: AirflowKeys.section,
     "The Airflow metadata databases to read. At least one, unless dbt runs are wanted for their own sake: `runs: all` of "
@@ -31,7 +39,8 @@ enum TopKeys {
   static let section = Section(
     path: "",
     rows: [
-      ledger.row, airflow.row, dbtCloud.row, dbtArtifacts.row, sinks.row, record.row, allowInlineSecrets.row,
+      ledger.row, ledgerPasswordFile.row, ledgerPasswordCommand.row, airflow.row, dbtCloud.row, dbtArtifacts.row,
+      sinks.row, record.row, allowInlineSecrets.row,
       allowPlainHTTP.row,
     ])
 }

@@ -3,13 +3,17 @@ struct DataSourceCheck {
   private(set) var errors: [String] = []
   private(set) var warnings: [String] = []
 
-  init(dsn: DataSourceName, inlineSecretsAllowed: Bool, hasPasswordKey: Bool) {
+  /// - Parameter passwordKey: what the keys for the password begin with, before `_file` and `_command`.
+  init(
+    dsn: DataSourceName, inlineSecretsAllowed: Bool, hasPasswordKey: Bool, passwordKey: String = "password"
+  ) {
     for keyword in DataSourceName.secretKeywords where dsn[keyword] != nil {
       if keyword == "password", hasPasswordKey {
         errors.append("expected the password in one place, found it in the dsn and in a password key")
       } else if !inlineSecretsAllowed {
         let instead =
-          keyword == "password" ? "use password_file or password_command" : "use a client key without a password"
+          keyword == "password"
+          ? "use \(passwordKey)_file or \(passwordKey)_command" : "use a client key without a password"
         errors.append("a \(keyword) in the dsn is refused; \(instead), or set allow_inline_secrets: true")
       }
     }

@@ -80,10 +80,16 @@ extension SinkConfiguration {
 }
 
 extension Configuration {
-  /// The ledger's file.
-  public var ledgerPath: String {
+  /// Where the ledger is kept.
+  public var ledgerPlace: LedgerPlace {
     switch ledger {
-    case .sqlite(let path): path
+    case .sqlite(let path): .file(path)
+    case .postgres(let dsn, let password):
+      .postgres(
+        PostgresConfiguration(
+          conninfo: dsn.conninfo,
+          password: password.map { secret in { @Sendable () throws -> String? in try secret.read() } },
+          applicationName: "airflow-syncer/ledger"))
     }
   }
 

@@ -32,7 +32,7 @@ public struct Inspection: Sendable {
         if let warning = secret.warning { findings.append(Finding(grade: .warning, subject: "secret", text: warning)) }
       } catch { findings.append(Finding(grade: .bad, subject: "secret", text: error.description)) }
     }
-    findings.append(folder(of: configuration.ledgerPath, subject: "ledger"))
+    if case .sqlite(let path) = configuration.ledger { findings.append(folder(of: path, subject: "ledger")) }
     for sink in configuration.sinks {
       if case .file(let destination) = sink.destination {
         findings.append(folder(of: destination.path, subject: "sink \(sink.name)"))
@@ -95,14 +95,20 @@ public struct Inspection: Sendable {
   }
 
   private func ledger() async -> Finding? {
-    let path = configuration.ledgerPath
+    let place = configuration.ledgerPlace
     // That it will be made is said already.
-    guard access(path, F_OK) == 0 else { return nil }
-    let ledger = Ledger(path: path, purpose: .reading)
+    if case .file(let path) = place, access(path, F_OK) != 0 { return nil }
+    let ledger = Ledger(at: place, purpose: .reading)
     do {
+      if let grant = try await ledger.missingGrant() {
+        return Finding(grade: .bad, subject: "ledger", text: "\(place.name) may not be written; run: \(grant)")
+      }
       let version = try await ledger.schemaVersion()
-      return Finding(grade: .good, subject: "ledger", text: "\(path), schema \(version.found)")
+      return Finding(grade: .good, subject: "ledger", text: "\(place.name), schema \(version.found)")
     } catch let error as LedgerError {
+      if error.kind == .unmade {
+        return Finding(grade: .good, subject: "ledger", text: "a ledger \(place.name) will be made")
+      }
       if case .olderSchema = error.kind { return Finding(grade: .warning, subject: "ledger", text: error.description) }
       return Finding(grade: .bad, subject: "ledger", text: error.description)
     } catch { return Finding(grade: .bad, subject: "ledger", text: "\(error)") }

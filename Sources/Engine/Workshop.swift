@@ -19,7 +19,7 @@ struct Workshop: Sendable {
   /// - Throws: what makes the configuration unusable; nothing is opened yet.
   init(_ configuration: Configuration, proposing propose: @escaping Ledger.Proposer = Capture.links) throws {
     self.configuration = configuration
-    let ledger = Ledger(path: configuration.ledgerPath, purpose: .syncing)
+    let ledger = Ledger(at: configuration.ledgerPlace, purpose: .syncing)
     self.ledger = ledger
     captures = configuration.airflow.map { Capture($0, ledger: ledger, tuning: Capture.Tuning(propose: propose)) }
     let folder = try WorkFolder()

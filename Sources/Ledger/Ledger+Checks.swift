@@ -202,7 +202,7 @@ struct CheckReader {
   private static let selectRecent = SQL(
     """
     SELECT count(*) FILTER (WHERE \(isFailing)), count(*) FROM (SELECT outcome FROM dbt_check_outcome
-      WHERE check_id = ? AND outcome <> 'skipped' ORDER BY at DESC, dbt_run DESC, step_index DESC, position DESC LIMIT ?)
+      WHERE check_id = ? AND outcome <> 'skipped' ORDER BY at DESC, dbt_run DESC, step_index DESC, position DESC LIMIT ?) AS latest
     """)
   private static let selectHistory = SQL(
     """

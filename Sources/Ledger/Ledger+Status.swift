@@ -57,20 +57,28 @@ extension Ledger {
 
   /// Everything that `status` shows, from one view of the ledger.
   public func status() throws -> LedgerStatus {
-    let isRunning = FileLock.isHeld(FileLock.path(of: path))
     let now = now
     return try read { database in
-      return LedgerStatus(
-        syncer: try syncer(database, isRunning: isRunning), airflow: try airflow(database),
+      LedgerStatus(
+        syncer: try syncer(database, isRunning: isInUse(database)), airflow: try airflow(database),
         accounts: try dbtAccounts(database),
         sinks: try sinkStatus(database), links: try links(database, since: now - 86_400_000_000), path: path,
-        bytes: bytesOnDisk(), schemaVersion: Int(try database.integer("PRAGMA user_version") ?? 0))
+        isFile: place.isFile,
+        bytes: try bytes(of: database), schemaVersion: try schemaVersion(of: database))
+    }
+  }
+
+  private func isInUse(_ database: any Database) throws -> Bool {
+    switch place {
+    case .file(let path): FileLock.isHeld(FileLock.path(of: path))
+    case .postgres: try LedgerServer.isInUse(database)
     }
   }
 
   /// Of the file and of the write-ahead log, which holds what the file does not have yet.
-  private func bytesOnDisk() -> Int64 {
-    ["", "-wal"].reduce(0) { sum, suffix in
+  private func bytes(of database: any Database) throws -> Int64 {
+    guard case .file(let path) = place else { return try LedgerServer.bytes(database) }
+    return ["", "-wal"].reduce(0) { sum, suffix in
       var file = stat()
       return stat(path + suffix, &file) == 0 ? sum + Int64(file.st_size) : sum
     }

@@ -1,10 +1,11 @@
 import ExecutionModel
 import Platform
+import Postgres
 import SQLite
 import Storage
 
 /// The only durable thing: what was read from Airflow and dbt Cloud, how far reading has come, and what is still to be
-/// sent. One SQLite file, on a thread of its own. Every change is one transaction.
+/// sent. One SQLite file, or a schema in Postgres, on a thread of its own. Every change is one transaction.
 public actor Ledger {
   /// What the ledger is opened for.
   public enum Purpose: Sendable {
@@ -17,7 +18,9 @@ public actor Ledger {
   private let executor: ThreadExecutor
   public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-  /// The ledger's file.
+  /// Where it is kept.
+  let place: LedgerPlace
+  /// The ledger's file, or how its database is reached.
   public nonisolated let path: String
   private let purpose: Purpose
   private let clock: @Sendable () -> Int64
@@ -35,39 +38,69 @@ public actor Ledger {
 
   /// Nothing is opened yet; see ``open()``.
   /// - Parameter clock: microseconds since 1970, for the ledger's own bookkeeping.
-  public init(path: String, purpose: Purpose, clock: @escaping @Sendable () -> Int64 = wallClockMicroseconds) {
+  public init(at place: LedgerPlace, purpose: Purpose, clock: @escaping @Sendable () -> Int64 = wallClockMicroseconds) {
     executor = ThreadExecutor(name: "ledger")
-    self.path = path
+    self.place = place
+    path = place.name
     self.purpose = purpose
     self.clock = clock
   }
 
-  /// Opens the file and brings its schema up to date (``Purpose/syncing``).
+  /// A ledger in an SQLite file.
+  public init(path: String, purpose: Purpose, clock: @escaping @Sendable () -> Int64 = wallClockMicroseconds) {
+    self.init(at: .file(path), purpose: purpose, clock: clock)
+  }
+
+  /// Opens the file or the connection and brings the schema up to date (``Purpose/syncing``).
   /// - Throws: ``LedgerError``
   public func open() throws {
     guard opened == nil else { return }
     try guarded {
-      switch purpose {
-      case .syncing:
+      switch (place, purpose) {
+      case (.file(let path), .syncing):
         let lock = try FileLock(ledger: path)
         opened = try LedgerFile.openForWriting(path)
         self.lock = lock
-      case .reading:
-        opened = try LedgerFile.openForReading(path)
+      case (.file(let path), .reading): opened = try LedgerFile.openForReading(path)
+      case (.postgres(let configuration, let schema), .syncing):
+        opened = try LedgerServer(configuration: configuration, schema: schema, name: path).openForWriting()
+      case (.postgres(let configuration, let schema), .reading):
+        opened = try LedgerServer(configuration: configuration, schema: schema, name: path).openForReading()
       }
     }
   }
 
-  /// Closes the file. The ledger may be opened again.
+  /// Closes the file or the connection. The ledger may be opened again.
   public func close() {
     opened = nil
     recentNodes = RecentNodes()
     lock = nil
   }
 
-  /// The schema version of the file and the newest that this binary knows.
+  /// The schema version of the ledger and the newest that this binary knows.
   public func schemaVersion() throws -> (found: Int, known: Int) {
-    try read { (Int(try $0.integer("PRAGMA user_version") ?? 0), LedgerFile.newestVersion) }
+    try read { database in
+      switch place {
+      case .file: (try schemaVersion(of: database), LedgerFile.newestVersion)
+      case .postgres: (try schemaVersion(of: database), LedgerServer.newestVersion)
+      }
+    }
+  }
+
+  /// What the role of a ledger in Postgres must be granted before it can be written; nil when nothing is missing, and for
+  /// a file.
+  public func missingGrant() throws -> String? {
+    guard case .postgres(let configuration, let schema) = place else { return nil }
+    return try guarded {
+      try LedgerServer(configuration: configuration, schema: schema, name: path).missingGrant()
+    }
+  }
+
+  func schemaVersion(of database: any Database) throws -> Int {
+    switch place {
+    case .file: Int(try database.integer("PRAGMA user_version") ?? 0)
+    case .postgres: Int(try database.integer("SELECT version FROM ledger") ?? 0)
+    }
   }
 
   // MARK: Access for the ledger's own parts
@@ -101,6 +134,8 @@ public actor Ledger {
   }
 
   private func guarded<Result>(_ body: () throws -> Result) throws -> Result {
-    do { return try body() } catch let error as SQLiteError { throw LedgerError(error, path: path) }
+    do { return try body() } catch let error as SQLiteError {
+      throw LedgerError(error, path: path)
+    } catch let error as PostgresError { throw LedgerError(error, path: path) }
   }
 }

@@ -1,15 +1,24 @@
+import Postgres
 import SQLite
 
 /// Why the ledger could not be opened, read or written.
 public struct LedgerError: Error, Sendable, CustomStringConvertible {
   /// What happened.
   public enum Kind: Sendable, Hashable {
-    /// The file was written by a newer release.
+    /// The ledger was written by a newer release.
     case newerSchema(found: Int, known: Int)
-    /// The file is an SQLite database, but no ledger.
+    /// The file is an SQLite database, or the schema is there, but it is no ledger.
     case notALedger
     /// There is no such file, and it may not be created here.
     case missing
+    /// The database has no ledger, and none may be made here.
+    case unmade
+    /// The server cannot be reached, or the connection broke.
+    case unreachable
+    /// The server refuses the role or its password.
+    case refused
+    /// The role lacks a right.
+    case denied
     /// Another syncer works on this ledger.
     case inUse
     /// The schema is older than this binary's, and this use may not migrate it.
@@ -23,9 +32,9 @@ public struct LedgerError: Error, Sendable, CustomStringConvertible {
   }
 
   public let kind: Kind
-  /// The ledger's file.
+  /// The ledger's file, or how its database is reached.
   public let path: String
-  /// The cause in SQLite's words, where there is one.
+  /// The cause in the database's words, where there is one.
   public let detail: String?
 
   public init(_ kind: Kind, path: String, detail: String? = nil) {
@@ -42,8 +51,29 @@ public struct LedgerError: Error, Sendable, CustomStringConvertible {
     self.init(kind, path: path, detail: error.description)
   }
 
-  /// Whether the same call may succeed later without anybody's help.
-  public var isTransient: Bool { kind == .full || kind == .busy }
+  init(_ error: PostgresError, path: String) {
+    let kind: Kind =
+      switch error.sqlState {
+      case "42501": .denied
+      case "53100": .full
+      case "25006": .readOnly
+      // Another transaction was in the way for longer than we wait.
+      case "40001", "40P01", "55P03": .busy
+      case "XX001", "XX002": .corrupt
+      default:
+        switch error.kind {
+        case .authentication: .refused
+        case .connect where !error.isSafeToRetry: .other
+        case .connect, .lost, .deadline: .unreachable
+        default: error.isSafeToRetry ? .unreachable : .other
+        }
+      }
+    self.init(kind, path: path, detail: error.description)
+  }
+
+  /// Whether the same call may succeed later without anybody's help. Where it is not known whether a transaction was kept,
+  /// the same work again does no harm: it is compared with what is there, and what was told already is not told again.
+  public var isTransient: Bool { kind == .full || kind == .busy || kind == .unreachable }
 
   public var description: String {
     let what =
@@ -53,12 +83,19 @@ public struct LedgerError: Error, Sendable, CustomStringConvertible {
           + "or restore a copy of the ledger made before the upgrade"
       case .olderSchema(let found, let known):
         "has schema \(found), this binary needs \(known): start the daemon or run `airflow-syncer migrate` once"
-      case .notALedger: "is an SQLite database of something else: set `ledger` to a path of its own"
+      case .notALedger: "is a database of something else: set `ledger` to a path or a database of its own"
+      case .unmade: "is not there yet: the daemon makes it at its first start, or run `airflow-syncer migrate`"
+      case .unreachable: "cannot be reached; the daemon tries again"
+      case .refused: "refuses this role: check the user and password of `ledger`"
+      case .denied:
+        "lacks a right: run GRANT CREATE ON DATABASE … TO the role of `ledger` for the syncer, which makes the schema "
+          + "airflow_syncer and owns it; to read alone, GRANT USAGE ON SCHEMA airflow_syncer and "
+          + "GRANT SELECT ON ALL TABLES IN SCHEMA airflow_syncer TO the role"
       case .missing:
         "cannot be opened: does its folder exist, and may this user read it? The daemon creates the file at its first start"
       case .inUse: "is in use by another airflow-syncer: stop it first, or give this one another `ledger`"
-      case .full: "cannot be written, the file system is full: free some room; what was read is read again"
-      case .readOnly: "may not be written by this user, or its file system is read-only"
+      case .full: "cannot be written, the disk is full: free some room; what was read is read again"
+      case .readOnly: "may not be written by this user, or its file system or server is read-only"
       case .corrupt:
         "is damaged: stop the daemon, keep the file for analysis, and restore a copy, or remove it to load the history anew"
       case .busy: "is locked by another process"

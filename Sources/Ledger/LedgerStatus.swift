@@ -87,6 +87,8 @@ public struct LedgerStatus: Sendable {
   public var sinks: [Sink]
   public var links: Links
   public var path: String
+  /// Whether it is a file; else it is in Postgres.
+  public var isFile = true
   /// Bytes of the ledger's file and its write-ahead log.
   public var bytes: Int64
   public var schemaVersion: Int

@@ -15,7 +15,7 @@ enum ChecksListCommand {
     filter.accounts = command.texts(.account)
     filter.dagPatterns = command.texts(.dag)
     filter.limit = command.count(.limit) ?? (command.flag(.json) ? nil : 20)
-    let ledger = Ledger(path: configuration.ledgerPath, purpose: .reading)
+    let ledger = Ledger(at: configuration.ledgerPlace, purpose: .reading)
     try await ledger.open()
     let checks = try await ledger.checks(filter)
     let text = configuration.nodeText()

@@ -10,7 +10,7 @@ import Platform
 enum ChecksShowCommand {
   static func perform(_ command: ParsedCommand) async throws -> ExitCode {
     let configuration = try loadConfiguration(command)
-    let ledger = Ledger(path: configuration.ledgerPath, purpose: .reading)
+    let ledger = Ledger(at: configuration.ledgerPlace, purpose: .reading)
     try await ledger.open()
     let name = command.arguments.first ?? ""
     let found = try await ledger.checks(named: name)

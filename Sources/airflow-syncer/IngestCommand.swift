@@ -20,7 +20,7 @@ enum IngestCommand {
     do { outcome = try await work.value } catch let error as LedgerError where error.kind == .inUse {
       throw CommandFailure(
         message:
-          "the daemon, or another command, works on \(configuration.ledgerPath). A daemon records dbt runs itself "
+          "the daemon, or another command, works on \(configuration.ledgerPlace.name). A daemon records dbt runs itself "
           + "with `runs: all` in dbt_cloud, and folders that are listed in dbt_artifacts; or stop it, ingest, and start it "
           + "again", code: .temporary)
     } catch let error as LedgerError {

@@ -76,8 +76,8 @@ import Telemetry
       switch error.kind {
       case .full, .readOnly, .corrupt: return .ioError
       case .inUse, .busy: return .temporary
-      case .newerSchema, .olderSchema, .notALedger: return .configuration
-      case .missing: return .unavailable
+      case .newerSchema, .olderSchema, .notALedger, .refused, .denied: return .configuration
+      case .missing, .unmade, .unreachable: return .unavailable
       case .other: return .internalError
       }
     default:

@@ -6,11 +6,11 @@ import Platform
 enum MigrateCommand {
   static func perform(_ command: ParsedCommand) async throws -> ExitCode {
     let configuration = try loadConfiguration(command)
-    let ledger = Ledger(path: configuration.ledgerPath, purpose: .syncing)
+    let ledger = Ledger(at: configuration.ledgerPlace, purpose: .syncing)
     try await ledger.open()
     let version = try await ledger.schemaVersion()
     await ledger.close()
-    try StandardOutput.write("ledger \(configuration.ledgerPath) has schema \(version.found)\n")
+    try StandardOutput.write("ledger \(configuration.ledgerPlace.name) has schema \(version.found)\n")
     return .ok
   }
 }

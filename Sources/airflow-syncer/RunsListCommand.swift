@@ -23,7 +23,7 @@ enum RunsListCommand {
       filter.dbtRunID = id
     }
     filter.limit = command.count(.limit) ?? (command.flag(.json) ? nil : 20)
-    let ledger = Ledger(path: configuration.ledgerPath, purpose: .reading)
+    let ledger = Ledger(at: configuration.ledgerPlace, purpose: .reading)
     try await ledger.open()
     let runs = try await ledger.runs(filter)
     if command.flag(.json) {

@@ -10,7 +10,7 @@ import Platform
 enum StatusCommand {
   static func perform(_ command: ParsedCommand) async throws -> ExitCode {
     let configuration = try loadConfiguration(command)
-    let ledger = Ledger(path: configuration.ledgerPath, purpose: .reading)
+    let ledger = Ledger(at: configuration.ledgerPlace, purpose: .reading)
     let accounts = configuration.dbtCloud.filter { $0.runs == .all }.map(\.directoryEntry)
     let intervals = configuration.airflow.map { ($0.name, $0.pollInterval.totalSeconds) }
     while true {
@@ -259,7 +259,8 @@ struct StatusScreen {
       "LINKS 24h  exact \(links.exact)  strong \(links.strong)  inferred \(links.inferred)  ambiguous \(links.ambiguous)"
         + (links.unresolved > 0 ? "  unresolved \(links.unresolved)" : "")
         + "  dbt task without link \(links.withoutLink)")
-    lines.append("LEDGER     sqlite \(Layout.bytes(status.bytes))  \(status.path)")
+    let kind = status.isFile ? "sqlite " : ""
+    lines.append("LEDGER     \(kind)\(Layout.bytes(status.bytes))  \(status.path)")
     if let next = health.next { lines.append("NEXT       \(next)") }
     return lines.map { Layout.fitted($0, to: max(layout.columns, $0.hasPrefix("\u{1B}") ? Int.max : layout.columns)) }
       .joined(separator: "\n") + "\n"

@@ -11,7 +11,7 @@ import Records
 enum WhyCommand {
   static func perform(_ command: ParsedCommand) async throws -> ExitCode {
     let configuration = try loadConfiguration(command)
-    let ledger = Ledger(path: configuration.ledgerPath, purpose: .reading)
+    let ledger = Ledger(at: configuration.ledgerPlace, purpose: .reading)
     try await ledger.open()
     let name = command.arguments.first ?? ""
     let found = try await ledger.nodes(named: name)

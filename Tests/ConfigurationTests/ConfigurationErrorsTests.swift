@@ -238,11 +238,17 @@ struct ConfigurationErrorsTests {
           + "section [openlineage] of Airflow's configuration (`default` when it is not set there)"
       ]),
     Case(
-      name: "ledger in Postgres", text: airflow + "ledger: postgresql://h/x",
-      expected: ["2:9: ledger: this build keeps its ledger in SQLite; expected sqlite:PATH"]),
+      name: "ledger in Postgres with a password", text: airflow + "ledger: postgresql://u:p@localhost/x",
+      expected: [
+        "2:9: ledger: a password in the dsn is refused; use ledger_password_file or ledger_password_command, or set "
+          + "allow_inline_secrets: true"
+      ]),
     Case(
       name: "ledger without scheme", text: airflow + "ledger: /var/lib/x.db",
-      expected: ["2:9: ledger: expected sqlite:PATH, such as sqlite:/var/lib/airflow-syncer/ledger.db"]),
+      expected: [
+        "2:9: ledger: expected sqlite:PATH, such as sqlite:/var/lib/airflow-syncer/ledger.db, or "
+          + "postgresql://user@host/database"
+      ]),
     Case(
       name: "ledger without file", text: airflow + "ledger: 'sqlite:'",
       expected: ["2:9: ledger: expected a file after sqlite:, such as sqlite:/var/lib/airflow-syncer/ledger.db"]),

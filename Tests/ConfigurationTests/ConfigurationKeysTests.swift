@@ -8,7 +8,8 @@ struct ConfigurationKeysTests {
     let keys = Section.all.map { "\($0.path): \($0.rows.map(\.name).joined(separator: " "))" }
     #expect(
       keys == [
-        ": ledger airflow dbt_cloud dbt_artifacts sinks record allow_inline_secrets allow_plain_http",
+        ": ledger ledger_password_file ledger_password_command airflow dbt_cloud dbt_artifacts sinks record "
+          + "allow_inline_secrets allow_plain_http",
         "airflow[]: name dsn password_file password_command namespace openlineage_provider ui_url role poll_interval "
           + "backfill sweep_interval look_back dags",
         "airflow[].dags: include exclude",

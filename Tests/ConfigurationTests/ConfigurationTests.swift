@@ -108,6 +108,29 @@ struct ConfigurationTests {
     #expect(configuration.record == RecordConfiguration(conf: .redact, messages: .keep))
   }
 
+  @Test func aLedgerMayBeInPostgres() throws {
+    let text = """
+      ledger: postgresql://syncer@db.example:6432/state?sslmode=verify-full&sslrootcert=/etc/ca.pem
+      ledger_password_file: /run/secret
+      airflow: [{name: a, dsn: dbname=x}]
+      """
+    let configuration = try Configuration.parse(text: text, file: "f").configuration
+    guard case .postgres(let dsn, let password) = configuration.ledger else {
+      Issue.record("\(configuration.ledger)")
+      return
+    }
+    #expect(
+      dsn.conninfo
+        == "user='syncer' host='db.example' port='6432' dbname='state' sslmode='verify-full' sslrootcert='/etc/ca.pem'")
+    #expect(password?.source == .file("/run/secret") && configuration.secrets.map(\.key) == ["ledger_password_file"])
+  }
+
+  @Test func aPasswordForALedgerInAFileIsOdd() throws {
+    let text = "ledger: sqlite:/x\nledger_password_file: /y\nairflow: [{name: a, dsn: dbname=x}]"
+    let warnings = try Configuration.parse(text: text, file: "f").warnings
+    #expect(warnings.map(\.description) == ["f:1:9: ledger: needs no password: only a ledger in Postgres has one"])
+  }
+
   @Test func anInlinePasswordLeavesTheConnectionString() throws {
     let text = "allow_inline_secrets: true\nairflow:\n  - {name: a, dsn: postgresql://u:hunter2@localhost/x}\n"
     let (configuration, _) = try Configuration.parse(text: text, file: "f")

@@ -84,7 +84,7 @@ final class DbtLab: Sendable {
     enrichment: Enrichment, ledger: Ledger
   ) {
     let configuration = try configuration()
-    let ledger = Ledger(path: configuration.ledgerPath, purpose: .syncing)
+    let ledger = Ledger(at: configuration.ledgerPlace, purpose: .syncing)
     try await ledger.open()
     try await ledger.register(accounts: AccountDirectory(accounts: configuration.dbtCloud.map(\.directoryEntry)))
     let enrichment = try Enrichment(

@@ -29,6 +29,8 @@ final class Lab: Sendable {
     var hasLineage = true
     var hasFile = true
     var ledger: String?
+    /// Of a ledger in Postgres.
+    var ledgerURL: String?
     var record: String?
     var backfill = "all"
   }
@@ -62,7 +64,7 @@ final class Lab: Sendable {
   func configure(_ settings: Settings) throws {
     for account in settings.accounts { try folder.write("token-\(account)\n", to: "token-\(account)") }
     var lines = [
-      "ledger: sqlite:\(settings.ledger ?? ledger)", "airflow:", "  - name: lab",
+      "ledger: \(settings.ledgerURL ?? "sqlite:\(settings.ledger ?? ledger)")", "airflow:", "  - name: lab",
       "    dsn: \"\((settings.dsn ?? server.conninfo(database: database)).replacing("\\", with: "\\\\"))\"",
       "    namespace: default", "    backfill: \(settings.backfill)", "    poll_interval: \(settings.pollInterval)",
     ]

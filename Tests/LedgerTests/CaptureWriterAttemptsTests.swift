@@ -3,7 +3,7 @@ import Testing
 
 @testable import Ledger
 
-struct CaptureWriterAttemptsTests {
+@Suite(.eachDriver) struct CaptureWriterAttemptsTests {
   @Test func theFirstStartOfATryIsKept() async throws {
     let bench = try await Bench()
     try await bench.apply(run("running"), [attempt("up_for_reschedule", start: 20)])

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Ledger
 
-struct CaptureWriterLinksTests {
+@Suite(.eachDriver) struct CaptureWriterLinksTests {
   let task = attempt("success", end: 30)
   let finished = run("success", end: 40)
 

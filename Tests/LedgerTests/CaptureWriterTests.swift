@@ -4,7 +4,7 @@ import Testing
 
 @testable import Ledger
 
-struct CaptureWriterTests {
+@Suite(.eachDriver) struct CaptureWriterTests {
   @Test func aNewRunIsKeptAndTold() async throws {
     let bench = try await Bench()
     var changed = run("running")

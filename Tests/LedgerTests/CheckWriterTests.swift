@@ -3,7 +3,7 @@ import Testing
 
 @testable import Ledger
 
-struct CheckWriterTests {
+@Suite(.eachDriver) struct CheckWriterTests {
   private let id = "test.shop.not_null_orders_id.1"
 
   /// A run of dbt Core with one test, done at a time.
@@ -76,6 +76,7 @@ struct CheckWriterTests {
 
   /// In whatever order runs are kept, and however often, the state is what the history tells.
   @Test(arguments: 0..<40 as Range<UInt64>) func theOrderInWhichRunsAreKeptDoesNotMatter(_ seed: UInt64) async throws {
+    guard Driver.current == .sqlite || seed < 5 else { return }
     var random = SeededGenerator(seed: seed)
     let bench = try await Bench()
     let statuses = ["pass", "fail", "skipped", "fail", "warn"]

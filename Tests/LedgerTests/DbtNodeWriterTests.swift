@@ -1,10 +1,9 @@
 import ExecutionModel
-import SQLite
 import Testing
 
 @testable import Ledger
 
-struct DbtNodeWriterTests {
+@Suite(.eachDriver) struct DbtNodeWriterTests {
   private func linked() async throws -> Bench {
     let bench = try await Bench()
     let task = attempt("success", end: 30)
@@ -28,8 +27,8 @@ struct DbtNodeWriterTests {
     var run = dbtRun(71, isComplete: true)
     run.steps = [step(node)]
     try await bench.answer(run)
-    let database = try SQLiteDatabase(path: bench.path, mode: .readOnly)
-    let nodes = try RecordReader(database: database).nodes(of: 1, step: 1)
+    let database = try bench.connect()
+    let nodes = try database.snapshot { try RecordReader(database: database).nodes(of: 1, step: 1) }
     #expect(nodes == run.steps[0].nodes)
     let result = try #require(try await bench.record().dbtRuns.first?.steps.first?.results.first)
     #expect(result.name == "orders" && result.relation == "db.mart.orders" && result.materialized == "table")

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Ledger
 
-struct DbtRunWriterEventsTests {
+@Suite(.eachDriver) struct DbtRunWriterEventsTests {
   let task = attempt("success", end: 30)
 
   @Test func theEndIsToldWhenEverythingWasRead() async throws {

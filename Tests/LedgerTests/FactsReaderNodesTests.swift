@@ -1,10 +1,9 @@
 import ExecutionModel
-import SQLite
 import Testing
 
 @testable import Ledger
 
-struct FactsReaderNodesTests {
+@Suite(.eachDriver) struct FactsReaderNodesTests {
   private func facts(models: Int = 1) async throws -> (bench: Bench, items: [OutboxItem], facts: [EventFacts]) {
     let sink = SinkRegistration(name: "lineage", type: "openlineage", kind: .events([.dbtNodes]), history: true)
     let bench = try await Bench(sinks: [sink])
@@ -42,8 +41,9 @@ struct FactsReaderNodesTests {
   /// A step of 55,600 results must not be read anew for each of them.
   @Test(arguments: [FactsReader.selectResult.text, FactsReader.selectTests.text])
   func aNodeIsFoundThroughAnIndex(_ sql: String) async throws {
+    guard Driver.current == .sqlite else { return }
     let bench = try await Bench()
-    let database = try SQLiteDatabase(path: bench.path, mode: .readOnly)
+    let database = try bench.connect()
     let plan = try database.prepare("EXPLAIN QUERY PLAN " + sql).rows { $0.text(3) }
     #expect(!plan.contains { $0.hasPrefix("SCAN") }, "\(plan)")
     #expect(plan.contains { $0.contains("dbt_result_node (node=? AND dbt_run=? AND step_index=?)") }, "\(plan)")

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Ledger
 
-struct FactsReaderTests {
+@Suite(.eachDriver) struct FactsReaderTests {
   @Test func anEventIsMadeOfWhatItSpeaksOf() async throws {
     let bench = try await Bench(sinks: [events])
     let task = attempt("success", end: 30)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Ledger
 
-struct FoldedNodesTests {
+@Suite(.eachDriver) struct FoldedNodesTests {
   let task = attempt("success", end: 30)
 
   private func complete(_ id: Int64 = 71, models: Int = 1, isComplete: Bool = true) -> DbtRun {

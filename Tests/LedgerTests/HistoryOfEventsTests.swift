@@ -3,7 +3,7 @@ import Testing
 
 @testable import Ledger
 
-struct HistoryOfEventsTests {
+@Suite(.eachDriver) struct HistoryOfEventsTests {
   /// A ledger in which everything has happened that events tell of.
   private func eventful(sinks: [SinkRegistration] = [events, records]) async throws -> Bench {
     let bench = try await Bench(sinks: sinks)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Ledger
 
-struct LedgerChecksTests {
+@Suite(.eachDriver) struct LedgerChecksTests {
   /// A linked run with a failing, a warning and a passing test, and a run of dbt Core.
   private func bench() async throws -> Bench {
     let bench = try await Bench()

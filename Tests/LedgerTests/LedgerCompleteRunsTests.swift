@@ -1,10 +1,9 @@
 import ExecutionModel
-import SQLite
 import Testing
 
 @testable import Ledger
 
-struct LedgerCompleteRunsTests {
+@Suite(.eachDriver) struct LedgerCompleteRunsTests {
   /// A ledger that wants runs for their own sake.
   private func bench(_ runs: [DbtRun]) async throws -> Bench {
     let bench = try await Bench()
@@ -51,6 +50,7 @@ struct LedgerCompleteRunsTests {
   /// In whatever groups and order runs are kept, the ledger has the same.
   @Test(arguments: 0..<20 as Range<UInt64>) func runsThatAreKeptTogetherAreAsIfKeptOneByOne(_ seed: UInt64) async throws
   {
+    guard Driver.current == .sqlite || seed < 5 else { return }
     var random = SeededGenerator(seed: seed)
     let runs = runs(12, using: &random)
     let (alone, together) = (try await bench(runs), try await bench(runs))
@@ -77,9 +77,7 @@ struct LedgerCompleteRunsTests {
     // What is new in the transaction that fails is new afterwards too.
     for index in 1...2 { runs[index].steps[0].nodes["model.shop.m2"]?.description = "new" }
     let bench = try await bench(runs)
-    let other = try SQLiteDatabase(path: bench.path, mode: .readWrite)
-    try other.execute(
-      "CREATE TRIGGER refuse BEFORE INSERT ON dbt_step WHEN new.name = 'broken' BEGIN SELECT raise(ABORT, 'no'); END")
+    try bench.refuse("dbt_step", when: "new.name = 'broken'")
     var rest = try await complete(runs, in: bench)
     #expect(try await bench.ledger.keepComplete(firstOf: rest) == 1)
     rest.removeFirst()
@@ -92,7 +90,7 @@ struct LedgerCompleteRunsTests {
         SELECT n.description FROM dbt_result r JOIN dbt_node n ON n.id = r.node JOIN dbt_run d ON d.id = r.dbt_run
         WHERE d.run_id = 3 AND n.unique_id = 'model.shop.m2'
         """) == ["new"])
-    try other.execute("DROP TRIGGER refuse")
+    try bench.refuseNothing("dbt_step")
     #expect(try await bench.ledger.keepComplete(firstOf: [rest[0]]) == 1)
     #expect(try bench.query("SELECT count(*) FROM dbt_result WHERE node NOT IN (SELECT id FROM dbt_node)") == ["0"])
   }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Ledger
 
-struct LedgerCoreRunsTests {
+@Suite(.eachDriver) struct LedgerCoreRunsTests {
   private func run(_ manifest: ArtifactState, _ id: String = "a") -> DbtRun {
     var step = DbtStep(index: 1)
     step.runResults = .fetched

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Ledger
 
-struct LedgerDbtRunsTests {
+@Suite(.eachDriver) struct LedgerDbtRunsTests {
   let task = attempt("success", end: 30)
 
   private func bench() async throws -> Bench {

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Ledger
 
-struct LedgerDeliveriesTests {
+@Suite(.eachDriver) struct LedgerDeliveriesTests {
   @Test func deliveriesAreCountedBySink() async throws {
     let bench = try await Bench()
     let task = attempt("success", end: 30)

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Ledger
 
-struct LedgerInstancesTests {
+@Suite(.eachDriver) struct LedgerInstancesTests {
   @Test func howFarReadingHasComeIsRemembered() async throws {
     let bench = try await Bench()
     #expect(try await bench.ledger.progress(of: "prod").floor == nil)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Ledger
 
-struct LedgerNodesTests {
+@Suite(.eachDriver) struct LedgerNodesTests {
   /// A source, a model with three tests, and a model that was skipped because of them, through an ephemeral one.
   static func step() -> DbtStep {
     var step = DbtStep(index: 1)

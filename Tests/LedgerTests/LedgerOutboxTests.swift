@@ -3,7 +3,7 @@ import Testing
 
 @testable import Ledger
 
-struct LedgerOutboxTests {
+@Suite(.eachDriver) struct LedgerOutboxTests {
   private func bench() async throws -> Bench {
     let bench = try await Bench(sinks: [events])
     try await bench.apply(run("success", end: 40), [attempt("success", end: 30)])

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Ledger
 
-struct LedgerProjectsTests {
+@Suite(.eachDriver) struct LedgerProjectsTests {
   @Test func aConnectionIsAskedForOncePerMoment() async throws {
     let bench = try await Bench(clock: { 1_000 })
     #expect(try await bench.ledger.wantsConnection(ofProject: 5, of: "one", askedBefore: 0))

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Ledger
 
-struct LedgerRecordsTests {
+@Suite(.eachDriver) struct LedgerRecordsTests {
   @Test func whatIsStreamedIsTheRecordByteForByte() async throws {
     let bench = try await Bench(accounts: [one, two])
     let tasks = (0..<50).map { attempt("t\($0 % 7)", "success", start: 20 + $0 % 5, end: 30, map: $0) }

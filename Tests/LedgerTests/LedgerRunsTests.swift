@@ -3,7 +3,7 @@ import Testing
 
 @testable import Ledger
 
-struct LedgerRunsTests {
+@Suite(.eachDriver) struct LedgerRunsTests {
   private func bench() async throws -> Bench {
     let bench = try await Bench(sinks: [])
     let dags = ["daily", "daily_2", "d[a]ily", "d*", "d?", "100%_x", "é"]

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Ledger
 
-struct LedgerStatusTests {
+@Suite(.eachDriver) struct LedgerStatusTests {
   @Test func aNewLedgerSaysThatNothingHappenedYet() async throws {
     let bench = try await Bench()
     let status = try await bench.ledger.status()

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Ledger
 
-struct LedgerSweepTests {
+@Suite(.eachDriver) struct LedgerSweepTests {
   private func batch(_ run: DagRun, fingerprint: Int64?, history: Bool = false) -> CaptureBatch {
     var batch = CaptureBatch(instance: "prod", readAt: at(0), isHistory: history)
     batch.snapshots = [DagRunSnapshot(run: run, attempts: [])]

@@ -1,19 +1,16 @@
 import ExecutionModel
 import Glibc
-import SQLite
 import TestServers
 import Testing
 
 @testable import Ledger
 
 struct LedgerTests {
-  @Test func aBatchThatFailsHalfwayKeepsNothingOfItself() async throws {
+  @Test(.eachDriver) func aBatchThatFailsHalfwayKeepsNothingOfItself() async throws {
     let bench = try await Bench()
     try await bench.apply(run("running"))
     // The outbox refuses the event of the attempt, after the run's row was changed.
-    let other = try SQLiteDatabase(path: bench.path, mode: .readWrite)
-    try other.execute(
-      "CREATE TRIGGER stop BEFORE INSERT ON outbox WHEN new.kind = 'attempt' BEGIN SELECT raise(ABORT, 'stop'); END")
+    try bench.refuse("outbox", when: "new.kind = 'attempt'")
     let before = try bench.query("SELECT id || ' ' || revision || ' ' || state FROM dag_run")
     let told = try await bench.told()
     var batch = CaptureBatch(instance: "prod", readAt: at(100))
@@ -29,7 +26,7 @@ struct LedgerTests {
     let progress = try await bench.ledger.progress(of: "prod")
     #expect(progress.cursor == 0 && progress.backfillBelow == nil && !progress.isBackfillDone)
 
-    try other.execute("DROP TRIGGER stop")
+    try bench.refuseNothing("outbox")
     _ = try await bench.ledger.apply(batch) { _, _ in [] }
     #expect(try await bench.ledger.progress(of: "prod").cursor == 2)
     #expect(
@@ -93,7 +90,7 @@ struct LedgerTests {
     #expect(try await bench.ledger.runs(RunFilter()).count == 1)
   }
 
-  @Test func anUnknownInstanceIsAnErrorNotASilence() async throws {
+  @Test(.eachDriver) func anUnknownInstanceIsAnErrorNotASilence() async throws {
     let bench = try await Bench()
     let batch = CaptureBatch(instance: "elsewhere", readAt: at(0))
     let error = await #expect(throws: LedgerError.self) { try await bench.ledger.apply(batch) { _, _ in [] } }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Ledger
 
-struct LedgerWantedRunsTests {
+@Suite(.eachDriver) struct LedgerWantedRunsTests {
   private func texts(_ bench: Bench) async throws -> [String] { try await bench.ledger.runs(RunFilter()).map(\.key) }
 
   private func complete(_ id: Int64, _ bench: Bench) async throws {

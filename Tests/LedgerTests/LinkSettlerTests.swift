@@ -3,7 +3,7 @@ import Testing
 
 @testable import Ledger
 
-struct LinkSettlerTests {
+@Suite(.eachDriver) struct LinkSettlerTests {
   let task = attempt("success", end: 30)
 
   private func bench(_ confidence: Confidence = .strong, isCandidate: Bool = true) async throws -> Bench {

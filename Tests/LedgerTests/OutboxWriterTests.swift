@@ -3,7 +3,7 @@ import Testing
 
 @testable import Ledger
 
-struct OutboxWriterTests {
+@Suite(.eachDriver) struct OutboxWriterTests {
   let task = attempt("success", end: 30)
 
   @Test(arguments: SinkRegistration.Emission.allCases)

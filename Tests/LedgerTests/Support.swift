@@ -1,7 +1,10 @@
 import ExecutionModel
+import Postgres
 import Records
 import SQLite
+import Storage
 import TestServers
+import Testing
 
 @testable import Ledger
 
@@ -140,12 +143,56 @@ let events = SinkRegistration(
   name: "lineage", type: "openlineage", kind: .events(Set(SinkRegistration.Emission.allCases)), history: true)
 let records = SinkRegistration(name: "archive", type: "file", kind: .records, history: true)
 
-// MARK: A ledger on a real file
+// MARK: A ledger on a real file, or on a real server
 
-/// A ledger in a folder of its own that goes with it.
+/// What keeps the ledger of a ``Bench``.
+enum Driver: String, CaseIterable {
+  case sqlite, postgres
+
+  @TaskLocal static var current = Driver.sqlite
+
+  /// A place for a ledger of its own, in `folder` where it is a file.
+  func place(in folder: TemporaryFolder) async throws -> LedgerPlace {
+    switch self {
+    case .sqlite: return .file(folder.file("ledger.db"))
+    case .postgres:
+      let server = try await PostgresServer.shared
+      let name = PostgresServer.uniqueName("ledger")
+      let configuration = PostgresConfiguration(conninfo: server.conninfo(overSocket: true), applicationName: name)
+      return .postgres(configuration, schema: name)
+    }
+  }
+}
+
+/// Every test runs once with each driver: a ledger behaves the same wherever it is kept. A test that looks at SQLite itself
+/// does nothing with the other.
+struct EachDriver: SuiteTrait, TestTrait, TestScoping {
+  var isRecursive: Bool { true }
+
+  func provideScope(
+    for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
+  ) async throws {
+    guard testCase != nil else { return try await function() }
+    for driver in Driver.allCases {
+      do {
+        try await Driver.$current.withValue(driver) { try await function() }
+      } catch {
+        Issue.record(error, "with \(driver.rawValue)")
+      }
+    }
+  }
+}
+
+extension Trait where Self == EachDriver {
+  static var eachDriver: Self { EachDriver() }
+}
+
+/// A ledger in a folder or a schema of its own.
 struct Bench {
   let folder: TemporaryFolder
   let ledger: Ledger
+  let place: LedgerPlace
+  /// Of a file.
   let path: String
 
   init(
@@ -154,7 +201,8 @@ struct Bench {
   ) async throws {
     folder = try TemporaryFolder()
     path = folder.file("ledger.db")
-    ledger = Ledger(path: path, purpose: .syncing, clock: clock)
+    place = try await Driver.current.place(in: folder)
+    ledger = Ledger(at: place, purpose: .syncing, clock: clock)
     try await ledger.open()
     try await ledger.register(accounts: AccountDirectory(accounts: accounts))
     try await ledger.register(sinks: sinks)
@@ -226,10 +274,43 @@ struct Bench {
   /// What waits for a sink, as text: `run c0 START 10`, `a.1 COMPLETE 30`, `dbt 1 START 23`, `record 1`.
   func told(_ sink: String = "lineage") async throws -> [String] { try await pending(sink).map(Bench.text) }
 
-  /// Looks at the file with a connection of its own.
+  /// Looks at the ledger with a connection of its own: the first column as text.
   func query(_ sql: String) throws -> [String] {
-    let database = try SQLiteDatabase(path: path, mode: .readOnly)
-    return try database.prepare(sql).rows { $0.text(0) }
+    let database = try connect()
+    let text = place.isFile ? sql : "SELECT CAST(first AS text) FROM (\(sql)) AS result(first)"
+    return try database.snapshot { try database.prepare(text).rows { $0.text(0) } }
+  }
+
+  /// Changes the ledger with a connection of its own.
+  func execute(_ sql: String) throws {
+    let database = try connect()
+    try database.transaction { try database.execute(sql) }
+  }
+
+  /// Makes the ledger refuse new rows of a table under a condition.
+  func refuse(_ table: String, when condition: String) throws {
+    guard !place.isFile else {
+      return try execute(
+        "CREATE TRIGGER refuse BEFORE INSERT ON \(table) WHEN \(condition) BEGIN SELECT raise(ABORT, 'no'); END")
+    }
+    try execute(
+      """
+      CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''no''; END';
+      CREATE TRIGGER refuse BEFORE INSERT ON \(table) FOR EACH ROW WHEN (\(condition)) EXECUTE FUNCTION refuse()
+      """)
+  }
+
+  /// Undoes ``refuse(_:when:)``.
+  func refuseNothing(_ table: String) throws {
+    try execute("DROP TRIGGER refuse\(place.isFile ? "" : " ON \(table)")")
+  }
+
+  func connect() throws -> any Database {
+    switch place {
+    case .file(let path): try SQLiteDatabase(path: path, mode: .readWrite)
+    case .postgres(let configuration, let schema):
+      try PostgresDatabase(configuration, schema: schema, limits: TransactionLimits())
+    }
   }
 
   static func text(_ item: OutboxItem) -> String {

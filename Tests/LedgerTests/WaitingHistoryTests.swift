@@ -1,10 +1,9 @@
 import ExecutionModel
-import SQLite
 import Testing
 
 @testable import Ledger
 
-struct WaitingHistoryTests {
+@Suite(.eachDriver) struct WaitingHistoryTests {
   private let task = attempt("success", end: 30)
   private let whole = ["run c0 START 10", "a.1 START 20", "a.1 COMPLETE 30", "run c0 COMPLETE 40"]
 
@@ -233,6 +232,7 @@ struct WaitingHistoryTests {
   // MARK: Plans
 
   @Test func nothingIsSearchedFromEndToEnd() async throws {
+    guard Driver.current == .sqlite else { return }
     let bench = try await benchWithHistory()
     for sql in [Ledger.selectDue.text, Ledger.selectUntried.text, Ledger.selectTried.text] {
       let plan = try bench.plan(of: sql)
@@ -249,7 +249,7 @@ struct WaitingHistoryTests {
 
 extension Bench {
   fileprivate func plan(of sql: String) throws -> String {
-    let database = try SQLiteDatabase(path: path, mode: .readOnly)
+    let database = try connect()
     return try database.prepare("EXPLAIN QUERY PLAN " + sql).rows { $0.text(3) }.joined(separator: "; ")
   }
 }

@@ -87,7 +87,7 @@ struct MirrorTests {
       "AirflowRows": "LedgerRecordsTests", "CaptureBatch": "CaptureWriterTests", "DbtRows": "LedgerRecordsTests",
       "AttemptReference": "LedgerChecksTests", "DbtNodeRow": "DbtNodeWriterTests",
       "DbtRunWriter": "LedgerDbtRunsTests", "DbtRunWriter+Records": "LedgerWantedRunsTests",
-      "Ledger+Capture": "CaptureWriterTests", "LinkAim": "LinkSettlerTests",
+      "Ledger+Capture": "CaptureWriterTests", "LedgerPlace": "LedgerServerTests", "LinkAim": "LinkSettlerTests",
       "LostTryOpener": "LedgerLostTriesTests", "LostTryReader": "LedgerLostTriesTests",
       "LostTryWriter": "LedgerLostTriesTests", "OutboxItem": "LedgerOutboxTests", "RecordReader": "LedgerRecordsTests",
       "SinkRegistration": "LedgerOutboxTests",
