@@ -105,7 +105,7 @@ let package = Package(
       path: "Tests/HistorySimulator", exclude: ["README.md"], swiftSettings: swift),
     tests("ExecutionModel", []),
     tests("Platform", []),
-    tests("JSONText", ["ExecutionModel"]),
+    tests("JSONText", ["ExecutionModel", "TestServers"]),
     tests("Postgres", ["TestServers"]),
     tests("SQLite", ["TestServers"]),
     tests("HTTPClient", ["TestServers", "LoopbackHTTP"]),
