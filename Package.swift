@@ -109,7 +109,7 @@ let package = Package(
       path: "Tests/HistorySimulator", exclude: ["README.md"], swiftSettings: swift),
     tests("ExecutionModel", []),
     tests("Platform", []),
-    tests("JSONText", ["ExecutionModel"]),
+    tests("JSONText", ["ExecutionModel", "TestServers"]),
     tests("Postgres", ["Storage", "TestServers"]),
     tests("Storage", ["SQLite", "TestServers"]),
     tests("SQLite", ["Storage", "TestServers"]),

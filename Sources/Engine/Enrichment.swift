@@ -1,5 +1,4 @@
 import Configuration
-import DbtArtifacts
 import DbtCloud
 import ExecutionModel
 import HTTPClient
@@ -53,20 +52,18 @@ actor Enrichment {
   /// Where all runs of the account are wanted.
   private let listing: RunListing?
   let ledger: Ledger
-  private let reader: ArtifactReader
-  private let downloads: Downloads
-  private let clock: @Sendable () -> Int64
+  let reader: ArtifactReader
+  let downloads: Downloads
+  let clock: @Sendable () -> Int64
   private let lanes: Int
   private let backlogLanes: Int
   private var failures = 0
   /// Runs that were under way when they were asked for last.
   var underWay: [Int64: DbtRun] = [:]
-  private var warnedOfProjects: Set<Int64> = []
+  var warnedOfProjects: Set<Int64> = []
 
   /// How often a file that cannot be read is fetched again before the record is kept without it.
   static let tries = 3
-  /// How often a run that changes while it is read is read in one go.
-  private static let readings = 3
   /// Pages that a round of the daemon searches at most, before it looks up.
   private static let pages = 30
 
@@ -200,263 +197,11 @@ actor Enrichment {
   /// Seconds to wait before the next round after one that ended in an outage.
   var waitAfterOutage: Double { min(300, 2 * Double(1 << min(failures, 8))) }
 
-  /// What became of one run, and the error that may be the account's or the run's own.
-  private struct Attempt: Sendable {
-    var outcome = Outcome()
-    var doubt: (due: DueDbtRun, error: DbtCloudError)?
-    /// Of which everything was read, and which is still to be kept.
-    var read: Complete?
-  }
-
-  private struct Complete: Sendable {
-    var due: DueDbtRun
-    var run: CompleteDbtRun
-  }
-
-  private enum Done: Sendable {
-    case read(Attempt)
-    /// So many of those that were read.
-    case kept(Int)
-  }
-
-  /// Runs on their way to the ledger.
-  private struct Line {
-    /// Those that are being read.
-    var reading = 0
-    /// Those that were read, the first of which may be being kept.
-    var read: [Complete] = []
-    var isKeeping = false
-
-    /// Whether another run may be read. Keeping does not hold up reading, except for large runs: memory is for few of
-    /// them.
-    func hasRoom(lanes: Int) -> Bool {
-      reading + read.count(where: \.run.isLarge) < lanes && read.count < lanes
-    }
-  }
-
-  /// - Parameter hasAnswered: whether the account has answered in this round already.
-  func fetch(_ due: [DueDbtRun], lanes: Int, hasAnswered: Bool) async throws -> Outcome {
-    var next: [DueDbtRun]? = due
-    return try await fetch(lanes: lanes, hasAnswered: hasAnswered) {
-      defer { next = nil }
-      return next
-    }
-  }
-
-  /// Fetches runs side by side, and keeps together what is read by the time that the ledger is free.
-  /// - Parameters:
-  ///   - hasAnswered: whether the account has answered in this round already.
-  ///   - more: the next runs; nil when there are none.
-  private func fetch(
-    lanes: Int, hasAnswered: Bool, more: () async throws -> [DueDbtRun]?
-  ) async throws -> Outcome {
-    var (outcome, doubts) = (Outcome(), [(due: DueDbtRun, error: DbtCloudError)]())
-    try await withThrowingTaskGroup(of: Done.self) { group in
-      var due: ArraySlice<DueDbtRun> = []
-      var (line, isOver) = (Line(), false)
-      while true {
-        // An account that is away need not be asked for each run.
-        let isAway = !hasAnswered && outcome.fetched == 0 && doubts.count >= lanes
-        while !isOver, !isAway, outcome.outage == nil, line.hasRoom(lanes: lanes) {
-          if let run = due.popFirst() {
-            group.addTask { .read(try await self.fetch(run)) }
-            line.reading += 1
-          } else if let next = try await more() {
-            try Task.checkCancellation()
-            due = next[...]
-          } else {
-            isOver = true
-          }
-        }
-        if !line.isKeeping, !line.read.isEmpty {
-          line.isKeeping = true
-          group.addTask { [runs = line.read] in .kept(try await self.ledger.keepComplete(firstOf: runs.map(\.run))) }
-        }
-        switch try await group.next() {
-        case nil: return
-        case .kept(let count):
-          for one in line.read.prefix(count) { downloads.end(one.due.runID, isWhole: true) }
-          line.read.removeFirst(count)
-          line.isKeeping = false
-        case .read(let attempt):
-          line.reading -= 1
-          outcome += attempt.outcome
-          if let doubt = attempt.doubt { doubts.append(doubt) }
-          if let read = attempt.read { line.read.append(read) }
-          if hasAnswered || outcome.fetched > 0 { try await note(&doubts) }
-        }
-      }
-    }
-    if !doubts.isEmpty, outcome.outage == nil, try await answers() { try await note(&doubts) }
-    for (due, error) in doubts {
-      outcome.outage = outcome.outage ?? error
-      try await ledger.noteFailure(due.id, reason: error.description, nextFetchAt: 0)
-    }
-    return outcome
-  }
-
-  /// Where the account answers for others, the fault lies with the run.
-  private func note(_ doubts: inout [(due: DueDbtRun, error: DbtCloudError)]) async throws {
-    let noted = doubts
-    doubts = []
-    for (due, error) in noted {
-      try await ledger.noteFailure(due.id, reason: error.description, nextFetchAt: retryTime(due))
-    }
-  }
-
-  /// Whether the account answers at all.
-  private func answers() async throws -> Bool {
-    do {
-      _ = try await client.runs(limit: 1)
-      return true
-    } catch is DbtCloudError { return false }
-  }
-
-  private func fetch(_ due: DueDbtRun) async throws -> Attempt {
-    var attempt = Attempt()
-    do {
-      switch try await fetchWhole(due, &attempt.outcome) {
-      case .complete(let run):
-        attempt.outcome.completed = 1
-        attempt.read = Complete(due: due, run: CompleteDbtRun(run, id: due.id))
-      case .underWay: break
-      case .undecided: attempt.outcome.undecided = 1
-      }
-      attempt.outcome.fetched = 1
-    } catch let error as DbtCloudError {
-      try await note(error, of: due, in: &attempt)
-    } catch let error as ArtifactError {
-      try await note(failure: error.description, of: due, in: &attempt)
-    } catch let error as RunKeepsChanging {
-      try await note(failure: error.description, of: due, in: &attempt)
-    }
-    return attempt
-  }
-
-  private func note(failure: String, of due: DueDbtRun, in attempt: inout Attempt) async throws {
-    attempt.outcome.failed = 1
-    attempt.outcome.failure = failure
-    try await ledger.noteFailure(due.id, reason: failure, nextFetchAt: retryTime(due))
-  }
-
-  private func note(_ error: DbtCloudError, of due: DueDbtRun, in attempt: inout Attempt) async throws {
-    if error.kind == .notFound {
-      // An answer, not a failure: the record says so. It may still appear; once an hour is enough.
-      attempt.outcome.fetched = 1
-      try await ledger.noteAbsent(due.id, reason: error.description, nextFetchAt: clock() + 3_600_000_000)
-      return
-    }
-    attempt.outcome.failed = 1
-    attempt.outcome.failure = error.description
-    switch error.kind {
-    case .noToken, .invalidURL, .rateLimited, .refused(status: 401):
-      attempt.outcome.outage = error
-      try await ledger.noteFailure(due.id, reason: error.description, nextFetchAt: 0)
-    case .refused, .redirected, .unavailable, .notJSON: attempt.doubt = (due, error)
-    case .tooLarge, .cannotWrite, .unexpected, .notFound:
-      try await ledger.noteFailure(due.id, reason: error.description, nextFetchAt: retryTime(due))
-    }
-  }
-
-  private func retryTime(_ due: DueDbtRun) -> Int64 {
-    clock() + Int64(min(3600, 5 * Double(1 << min(due.failures, 10))) * 1e6)
-  }
-
-  // MARK: One run
-
-  private enum Fetched {
-    /// The run is over and everything of it was read.
-    case complete(DbtRun)
-    case underWay
-    /// The run is over, but no link means it for certain.
-    case undecided
-  }
-
-  private func fetchWhole(_ due: DueDbtRun, _ outcome: inout Outcome) async throws -> Fetched {
-    var head = try await head(of: due)
-    var run = head.run
-    if let project = run.projectID { run.projectName = try await self.project(project, &outcome) }
-    let isWanted = try await ledger.keepHead(run, id: due.id, nextFetchAt: nextLook(at: run))
-    underWay[due.runID] = run.isOverInDbtCloud ? nil : run
-    guard run.isOverInDbtCloud else { return .underWay }
-    guard isWanted else { return .undecided }
-    // What goes on after the run has ended, such as a late upload, would give artifacts that do not belong together.
-    for _ in 0..<Self.readings where head.run.isOverInDbtCloud {
-      let read = try await readArtifacts(of: head, due, &outcome)
-      let after = read.hasAsked ? try await self.head(of: due) : head
-      if after == head || due.failures >= Self.tries {
-        let name = run.projectName
-        run = after.run
-        run.projectName = name
-        run.steps = read.steps
-        run.isComplete = true
-        return .complete(run)
-      }
-      head = after
-    }
-    throw RunKeepsChanging(runID: due.runID)
-  }
-
-  private func head(of due: DueDbtRun) async throws -> DbtRunHead {
-    var head = try await client.head(of: due.runID)
-    head.run.key = due.key
-    head.run.account = account.name
-    head.run.accountID = account.accountID
-    head.run.host = account.host
-    head.run.isComplete = false
-    return head
-  }
-
-  private func readArtifacts(
-    of head: DbtRunHead, _ due: DueDbtRun, _ outcome: inout Outcome
-  ) async throws -> RunReading.Outcome {
-    let reading = RunReading(
-      client: client, reader: reader, downloads: downloads, runID: due.runID, mayGiveUp: due.failures >= Self.tries)
-    downloads.begin(due.runID, head)
-    do {
-      let read = try await reading.read(head)
-      outcome.warnings += read.warnings
-      return read
-    } catch {
-      downloads.end(due.runID, isWhole: false)
-      throw error
-    }
-  }
-
-  /// The name of a project. How its warehouse is reached is kept once a day.
-  private func project(_ id: Int64, _ outcome: inout Outcome) async throws -> String? {
-    let project = try await client.project(id)
-    if let problem = project.problem {
-      if warnedOfProjects.insert(id).inserted { outcome.warnings.append(problem) }
-    } else if try await ledger.wantsConnection(
-      ofProject: id, of: account.name, askedBefore: clock() - 86_400_000_000)
-    {
-      try await ledger.keep(project.connection, ofProject: id, of: account.name)
-    }
-    return project.name
-  }
-
-  /// A run under way is asked for often at first, seldom when it takes long.
-  func nextLook(at run: DbtRun) -> Int64 {
-    let now = clock()
-    let age = run.createdAt.map { Double(now - $0.microseconds) / 1e6 } ?? 0
-    return now + Int64(min(30, max(5, age / 20)) * 1e6)
-  }
-
   // MARK: The account
 
   private func noteAccount(_ outcome: Outcome) async throws {
     try await ledger.note(
       account: account, lastCallAt: await client.lastCallAt, callsPerMinute: await client.callsInLastMinute,
       coolingDownUntil: await client.coolingDownUntil, error: outcome.outage?.description)
-  }
-}
-
-/// dbt Cloud says something else of a run each time that it is read.
-private struct RunKeepsChanging: Error, CustomStringConvertible {
-  let runID: Int64
-
-  var description: String {
-    "dbt run \(runID) changed while its artifacts were read, again and again. It is read again later."
   }
 }

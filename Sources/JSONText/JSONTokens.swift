@@ -1,8 +1,8 @@
 import CSimdjson
 
 /// A document with its structural index: what a cursor walks over. Everything belongs to whoever reads; valid for the
-/// time of one ``read(_:source:isStrict:skippedBytes:windowSize:_:)``. There is nothing to count references of: doing so
-/// with each token was a third of the time of reading.
+/// time of one ``read(_:source:isStrict:skippedBytes:windowSize:_:)``. There is nothing in it whose references
+/// would be counted at each token.
 ///
 /// Only a stretch of the document is indexed at a time. Whoever asks about a token has asked ``has(_:)`` before; what
 /// is asked about then is the stretch with that token.

@@ -11,7 +11,7 @@ public struct NodeName: Hashable, Sendable {
 
 /// What became of a node, and why.
 public struct NodeStory: Hashable, Sendable {
-  /// As the ledger saw it last.
+  /// As its newest run has it, else as the ledger came to know it last.
   public var node: DbtNode
   public var checks: [CheckSummary]
   /// Its dbt runs, newest first.
@@ -65,14 +65,18 @@ private struct NodeReader {
   let database: any Database
 
   func story(of uniqueID: String, runs limit: Int) throws -> NodeStory? {
-    let newest = try database.prepare(Self.selectNode).binding { $0(uniqueID) }.firstRow { row -> DbtNode in
-      var columns = Columns(row)
-      return DbtNodeRow.read(&columns)
+    let runs = try runs(of: uniqueID, limit: limit)
+    let newest = try runs.first.flatMap { run in
+      try database.prepare(Self.selectNodeOfRun).binding {
+        $0(uniqueID)
+        $0(run)
+      }.firstRow(Self.node)
     }
-    guard let newest else { return nil }
-    var story = NodeStory(node: newest, checks: [], runs: [])
+    let node = try newest ?? database.prepare(Self.selectNode).binding { $0(uniqueID) }.firstRow(Self.node)
+    guard let node else { return nil }
+    var story = NodeStory(node: node, checks: [], runs: [])
     var (tests, scopes): (Set<String>, Set<String>) = ([uniqueID], [])
-    for id in try runs(of: uniqueID, limit: limit) {
+    for id in runs {
       guard let run = try RecordReader(database: database).dbtRun(id) else { continue }
       let graph = NodeGraph(try nodes(of: id))
       story.runs.append(try self.run(id, run, uniqueID, graph))
@@ -81,6 +85,11 @@ private struct NodeReader {
     }
     story.checks = try CheckReader(database: database).summaries(of: tests, in: scopes)
     return story
+  }
+
+  private static func node(_ row: any Statement) -> DbtNode {
+    var columns = Columns(row)
+    return DbtNodeRow.read(&columns)
   }
 
   /// Newest first: runs with a result of the node, else those with one of what reads it.
@@ -157,6 +166,11 @@ private struct NodeReader {
     WHERE name = ?1 OR instr(lower(unique_id), lower(?1)) > 0
       OR instr(lower(relation), replace(replace(lower(?1), '"', ''), '`', '')) > 0
     GROUP BY unique_id ORDER BY rank, unique_id LIMIT ?2
+    """)
+  private static let selectNodeOfRun = SQL(
+    """
+    SELECT \(DbtNodeRow.columns) FROM dbt_node WHERE unique_id = ?1 AND id IN (
+      SELECT node FROM dbt_result WHERE dbt_run = ?2) ORDER BY id DESC LIMIT 1
     """)
   private static let selectNode = SQL(
     "SELECT \(DbtNodeRow.columns) FROM dbt_node WHERE unique_id = ? ORDER BY id DESC LIMIT 1")

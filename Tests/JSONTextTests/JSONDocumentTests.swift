@@ -1,22 +1,15 @@
 import Glibc
 import JSONText
+import TestServers
 import Testing
 
 @Suite struct JSONDocumentTests {
-  /// A file that is gone after `body`.
-  @discardableResult
-  private func withFile<R>(_ bytes: [UInt8], _ body: (String) throws -> R) throws -> R {
-    var template = Array((P_tmpdir + "/json-document-XXXXXX").utf8CString)
-    let descriptor = mkstemp(&template)
-    try #require(descriptor >= 0)
-    let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    defer { unlink(path) }
-    var written = 0
-    while written < bytes.count {
-      written += bytes[written...].withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
-    }
-    close(descriptor)
-    return try body(path)
+  private let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
+
+  private func withFile(_ bytes: [UInt8], _ body: (String) throws -> Void) throws {
+    try body(folder.file("document.json", bytes))
   }
 
   @Test(arguments: [1, 2, 8]) func aFileThatEndsWithItsLastPageIsRead(pages: Int) throws {

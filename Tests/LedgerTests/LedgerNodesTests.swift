@@ -77,6 +77,20 @@ import Testing
     #expect(Set(story.checks.map(\.scope)) == ["one/-/-", "core/ci"] && story.checks.count == 6)
   }
 
+  /// Facts that come back are those of a row that is older than others.
+  @Test func theFactsAreThoseOfTheNewestRun() async throws {
+    let bench = try await Bench()
+    for (number, owner) in ["ann", "bob", "ann"].enumerated() {
+      var core = DbtRun(key: .core(name: "ci", invocationID: "i\(number)"), status: "success", isComplete: true)
+      core.startedAt = at(number)
+      core.steps = [Self.step()]
+      core.steps[0].nodes["model.shop.orders"]?.owner = owner
+      try await bench.ledger.keepComplete(core: core)
+    }
+    let story = try #require(try await bench.ledger.story(ofNode: "model.shop.orders", runs: 5))
+    #expect(story.node.owner == "ann" && story.runs.count == 3)
+  }
+
   @Test func whatWasSkippedIsExplainedByTheTestsAboveIt() async throws {
     let story = try #require(try await bench().ledger.story(ofNode: "model.shop.revenue", runs: 1))
     #expect(story.runs.map { $0.upstream.map(\.uniqueID) } == [["test.shop.not_null_orders_id"]])

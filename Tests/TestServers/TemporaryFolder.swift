@@ -39,6 +39,14 @@ public final class TemporaryFolder: Sendable {
     }
     return path
   }
+
+  /// Writes a file of any bytes inside and gives its path.
+  public func file(_ name: String, _ bytes: some Sequence<UInt8>, mode: mode_t = 0o600) -> String {
+    let path = file(name)
+    let isWritten = FileManager.default.createFile(atPath: path, contents: Data(bytes)) && chmod(path, mode) == 0
+    precondition(isWritten, "cannot write \(path)")
+    return path
+  }
 }
 
 private let living = Mutex<Set<String>>([])
