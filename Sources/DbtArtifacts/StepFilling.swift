@@ -107,6 +107,16 @@ extension DbtNode {
   /// A column that the project documents and the table lacks is left out: it is not there.
   public mutating func join(_ table: CatalogNode) {
     guard relation != nil, !table.columns.isEmpty else { return }
+    // Mostly all are documented, in their order: then nothing is copied.
+    if columns.count == table.columns.count,
+      columns.indices.allSatisfy({ columns[$0].name == table.columns[$0].name })
+    {
+      for index in columns.indices {
+        if let type = table.columns[index].type { columns[index].type = type }
+        if columns[index].description == nil { columns[index].description = table.columns[index].description }
+      }
+      return
+    }
     let documented = DocumentedColumns(columns)
     var joined = table.columns
     for index in joined.indices {

@@ -14,6 +14,8 @@ actor ArtifactReader {
   /// Whether a file was copied as it is: false when it changes meanwhile, or cannot be read.
   func copy(_ path: String, to copy: String) -> Bool { copyFile(path, to: copy) != nil }
 
+  func remove(_ path: String) { unlinkFile(path) }
+
   func runResults(_ path: String) throws -> RunResults { try RunResults(path: path) }
 
   /// - Parameters:

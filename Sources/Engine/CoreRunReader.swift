@@ -50,6 +50,8 @@ struct CoreRunReader: Sendable {
   let folder: WorkFolder
   /// Of the catalog, so that it is read beside the results.
   private let catalogReader = ArtifactReader()
+  /// Copies a file while another one is read.
+  private let copier = ArtifactReader()
 
   init(reader: ArtifactReader, folder: WorkFolder) {
     self.reader = reader
@@ -83,28 +85,40 @@ struct CoreRunReader: Sendable {
     _ files: ArtifactFiles, name: String?, isFinal: Bool, keep: KeepNodes? = nil
   ) async throws -> Outcome {
     var outcome = Outcome()
-    let copies = Copies(folder)
-    defer { copies.remove() }
-    let (own, paths) = (files, (0..<4).map { _ in copies.next() })
-    async let tables = load(own.catalog, paths[0], isFinal, on: catalogReader) {
+    let (own, paths) = (files, folder.freshPaths(4))
+    async let tables = load(await copy(own.catalog, to: paths[0]), isFinal) {
       try await catalogReader.catalog($0, keeping: nil)
     }
-    let results = try await load(files.runResults, paths[1], isFinal, on: reader) { try await reader.runResults($0) }
-    let freshness = try await load(files.sources, paths[2], isFinal, on: reader) { try await reader.freshness($0) }
+    let copyOfResults = await copy(files.runResults, to: paths[1])
+    async let copyOfManifest = copy(own.manifest, to: paths[3])
+    let results = try await load(copyOfResults, isFinal) { try await reader.runResults($0) }
+    let freshness = try await load(await copy(files.sources, to: paths[2]), isFinal) { try await reader.freshness($0) }
     let catalog = try await tables
     let wanted = (results.value?.uniqueIDs ?? []).union(freshness.value?.uniqueIDs ?? [])
-    let manifest = try await load(files.manifest, paths[3], isFinal, on: reader) { path in
-      try await keeping(keep) { pieces in
-        try await reader.manifest(path, keeping: wanted, catalog: catalog.value, pieces: pieces)
-      }
+    let (pieces, continuation) = AsyncStream.makeStream(of: [DbtNode].self)
+    async let kept = keep?(pieces)
+    defer { continuation.finish() }
+    let manifest = try await load(await copyOfManifest, isFinal) {
+      try await reader.manifest(
+        $0, keeping: wanted, catalog: catalog.value, pieces: keep == nil ? nil : continuation)
     }
+    // The ledger is not done with the last pieces when they have been read: the runs are made meanwhile.
+    continuation.finish()
     outcome.isUnfinished = results.isBroken || freshness.isBroken || manifest.isBroken || catalog.isBroken
     outcome.problems = [results.problem, freshness.problem, manifest.problem, catalog.problem].compactMap(\.self)
-    outcome.kept = manifest.value?.kept ?? KeptDbtNodes()
-    guard !outcome.isUnfinished || isFinal else { return outcome }
-    let rest = CoreRun(
-      manifest: manifest.value?.manifest, catalog: catalog.value, isManifestBroken: manifest.isBroken)
-    if let results = results.value {
+    if !outcome.isUnfinished || isFinal {
+      let rest = CoreRun(manifest: manifest.value, catalog: catalog.value, isManifestBroken: manifest.isBroken)
+      add(rest, results.value, freshness.value, name, isFinal, files, &outcome)
+    }
+    outcome.kept = try await kept ?? KeptDbtNodes()
+    return outcome
+  }
+
+  private func add(
+    _ rest: CoreRun, _ results: RunResults?, _ freshness: SourceFreshness?, _ name: String?, _ isFinal: Bool,
+    _ files: ArtifactFiles, _ outcome: inout Outcome
+  ) {
+    if let results {
       if results.areResults {
         var run = rest
         run.results = results
@@ -115,12 +129,11 @@ struct CoreRunReader: Sendable {
           "\(path) has no results: `dbt \(results.which ?? "")` has written it. Record the invocation before that one.")
       }
     }
-    if let freshness = freshness.value {
+    if let freshness {
       var run = rest
       run.freshness = freshness
       add(run, name, isFinal, files, &outcome)
     }
-    return outcome
   }
 
   private func add(
@@ -155,45 +168,37 @@ struct CoreRunReader: Sendable {
     var problem: String?
   }
 
+  /// A file as it was at one moment.
+  private struct Copy {
+    let original: String
+    let path: String
+    let isWhole: Bool
+  }
+
+  /// nil when there is no such file.
+  private func copy(_ path: String?, to copy: String) async -> Copy? {
+    guard let path, FileStamp(path: path) != nil else { return nil }
+    return Copy(original: path, path: copy, isWhole: await copier.copy(path, to: copy))
+  }
+
   private func load<Value>(
-    _ path: String?, _ copy: String, _ isFinal: Bool, on reader: ArtifactReader, read: (String) async throws -> Value
+    _ copy: Copy?, _ isFinal: Bool, read: (String) async throws -> Value
   ) async throws -> Loaded<Value> {
-    guard let path, FileStamp(path: path) != nil else { return Loaded() }
-    func broken(_ problem: String) -> Loaded<Value> { Loaded(isBroken: true, problem: isFinal ? problem : nil) }
-    guard await reader.copy(path, to: copy) else {
-      return broken("\(path) cannot be read, or changes while it is read; try again")
-    }
-    do { return Loaded(value: try await read(copy)) } catch let error as ArtifactError {
-      return broken("\(path): \(error.description) It is not used.")
+    guard let copy else { return Loaded() }
+    defer { discard(copy) }
+    do {
+      if copy.isWhole { return Loaded(value: try await read(copy.path)) }
+      return Loaded(
+        isBroken: true,
+        problem: isFinal ? "\(copy.original) cannot be read, or changes while it is read; try again" : nil)
+    } catch let error as ArtifactError {
+      return Loaded(
+        isBroken: true, problem: isFinal ? "\(copy.original): \(error.description) It is not used." : nil)
     }
   }
 
-  /// Reads a manifest; `keep` is given the nodes of a large one meanwhile.
-  private func keeping(
-    _ keep: KeepNodes?, _ read: (AsyncStream<[DbtNode]>.Continuation?) async throws -> Manifest
-  ) async throws -> (manifest: Manifest, kept: KeptDbtNodes) {
-    guard let keep else { return (try await read(nil), KeptDbtNodes()) }
-    let (pieces, continuation) = AsyncStream.makeStream(of: [DbtNode].self)
-    defer { continuation.finish() }
-    async let kept = keep(pieces)
-    let manifest = try await read(continuation)
-    continuation.finish()
-    return (manifest, try await kept)
-  }
-
-  /// Copies in the work folder.
-  private final class Copies {
-    private let folder: WorkFolder
-    private let number = UInt64.random(in: 0...UInt64.max)
-    private var paths: [String] = []
-
-    init(_ folder: WorkFolder) { self.folder = folder }
-
-    func next() -> String {
-      paths.append("\(folder.path)/files-\(number)-\(paths.count)")
-      return paths[paths.count - 1]
-    }
-
-    func remove() { for path in paths { unlinkFile(path) } }
+  /// Freeing a large file takes a while that nobody waits for; what is left at the end goes with the folder.
+  private func discard(_ copy: Copy) {
+    Task { [copier] in await copier.remove(copy.path) }
   }
 }

@@ -22,6 +22,12 @@ final class WorkFolder: Sendable {
 
   deinit { Self.remove(path) }
 
+  /// Where nothing is yet.
+  func freshPaths(_ count: Int) -> [String] {
+    let number = UInt64.random(in: 0...UInt64.max)
+    return (0..<count).map { "\(path)/files-\(number)-\($0)" }
+  }
+
   private static let prefix = "airflow-syncer-"
 
   /// Removes the folders of syncers that were killed: their names tell their process.

@@ -10,6 +10,9 @@ public struct TextPool {
   private var slots: [Int32]
   private var hashes: [UInt64] = []
   private var texts: [String] = []
+  /// What ``texts`` hold, one after the other, and where each ends: comparing a string would count a reference.
+  private var bytes: [UInt8] = []
+  private var ends: [Int] = []
   private let limit: Int
 
   /// - Parameter limit: how many texts are kept before the pool begins anew.
@@ -25,30 +28,35 @@ public struct TextPool {
     var slot = Int(truncatingIfNeeded: hash) & (slots.count - 1)
     while slots[slot] != 0 {
       let position = Int(slots[slot]) - 1
-      if hashes[position] == hash, Self.has(texts[position], wanted) { return texts[position] }
+      if hashes[position] == hash, has(wanted, at: position) { return texts[position] }
       slot = (slot + 1) & (slots.count - 1)
     }
     let text = String(lossless: wanted)
     // Bytes that are no text would not be known again.
-    if text.utf8.count == wanted.count { add(hash, text) }
+    if text.utf8.count == wanted.count { add(hash, text, wanted) }
     return text
   }
 
-  private static func has(_ text: String, _ bytes: UnsafeRawBufferPointer) -> Bool {
-    text.utf8.withContiguousStorageIfAvailable { own in
-      guard own.count == bytes.count, let one = own.baseAddress, let other = bytes.baseAddress else { return false }
-      return memcmp(one, other, bytes.count) == 0
-    } ?? false
+  private func has(_ wanted: UnsafeRawBufferPointer, at position: Int) -> Bool {
+    let start = position == 0 ? 0 : ends[position - 1]
+    guard ends[position] - start == wanted.count, let other = wanted.baseAddress else { return false }
+    return bytes.withUnsafeBytes { own in
+      own.baseAddress.map { memcmp($0 + start, other, wanted.count) == 0 } ?? false
+    }
   }
 
-  private mutating func add(_ hash: UInt64, _ text: String) {
+  private mutating func add(_ hash: UInt64, _ text: String, _ own: UnsafeRawBufferPointer) {
     if texts.count == limit {
       hashes.removeAll(keepingCapacity: true)
       texts.removeAll(keepingCapacity: true)
+      bytes.removeAll(keepingCapacity: true)
+      ends.removeAll(keepingCapacity: true)
       slots = Array(repeating: 0, count: slots.count)
     }
     hashes.append(hash)
     texts.append(text)
+    bytes.append(contentsOf: own)
+    ends.append(bytes.count)
     if texts.count * 2 > slots.count {
       slots = Array(repeating: 0, count: slots.count * 4)
       for position in texts.indices { place(position) }

@@ -13,6 +13,8 @@ struct CheckWriter {
   private var again: Set<Int64> = []
   /// Checks of the scope that runs of the transaction have spoken of, by unique_id.
   private var states: [String: State] = [:]
+  /// Whether the last check that was asked for was new: those of a project are either mostly known or mostly new.
+  private var isNew = false
 
   init(database: any Database) { self.database = database }
 
@@ -100,11 +102,18 @@ struct CheckWriter {
     guard let scope else { return }
     let at = when ?? step.finishedAt ?? step.startedAt ?? fallback
     let place = Place(at: at.microseconds, run: dbtRun, step: Int64(step.index), position: Int64(position))
-    guard var state = try states[uniqueID] ?? state(of: uniqueID, in: scope) else {
-      let state = try insert(uniqueID, in: scope, node: node, outcome, place)
-      states[uniqueID] = state
-      return try add(outcome, at: place, to: state.id)
+    var known = states[uniqueID]
+    if known == nil, !isNew { known = try state(of: uniqueID, in: scope) }
+    if known == nil {
+      let made = try insert(uniqueID, in: scope, node: node, outcome, place)
+      isNew = made != nil
+      if let made {
+        states[uniqueID] = made
+        return try add(outcome, at: place, to: made.id)
+      }
+      known = try state(of: uniqueID, in: scope)
     }
+    guard var state = known else { throw NothingInserted() }
     try add(outcome, at: place, to: state.id)
     if again.contains(state.id) { return }
     let isFirst = state.outcome == DbtOutcome.skipped.description
@@ -163,9 +172,10 @@ struct CheckWriter {
     }
   }
 
+  /// nil when there is one already.
   private func insert(
     _ uniqueID: String, in scope: String, node: Int64, _ outcome: DbtOutcome, _ place: Place
-  ) throws -> State {
+  ) throws -> State? {
     let since = outcome == .skipped ? nil : place.at
     let id = try database.prepare(Self.insertCheck).binding {
       $0(scope)
@@ -177,7 +187,8 @@ struct CheckWriter {
       $0(place.run)
       $0(place.step)
       $0(place.position)
-    }.insert()
+    }.insertUnlessKnown()
+    guard let id else { return nil }
     return State(id: id, node: node, outcome: outcome.description, since: since, last: place)
   }
 
@@ -213,7 +224,7 @@ struct CheckWriter {
   private static let insertCheck = SQL(
     """
     INSERT INTO dbt_check (scope, unique_id, node, outcome, since, last_at, last_run, last_step, last_position)
-    VALUES (\(placeholders(9)))
+    VALUES (\(placeholders(9))) ON CONFLICT (unique_id, scope) DO NOTHING
     """)
   private static let insertOutcome = SQL(
     """

@@ -22,6 +22,8 @@ struct DbtNodeWriter {
 
   let database: any Database
   private var digest = NodeDigest()
+  /// Whether the node before this one was new.
+  private var isNew = false
 
   init(database: any Database) { self.database = database }
 
@@ -30,12 +32,17 @@ struct DbtNodeWriter {
     guard let digest = digest.digest(of: node, columns: columns, meta: meta) else {
       throw LedgerError(.other, path: database.name, detail: "libcrypto does not compute SHA-256")
     }
-    let known = try database.prepare(Self.select).binding { $0(bytes: digest) }.firstRow { $0.integer(0) }
-    if let known { return Kept(id: known, relation: node.relation) }
-    let id = try database.prepare(Self.insert).binding {
+    func find() throws -> Int64? {
+      try database.prepare(Self.select).binding { $0(bytes: digest) }.firstRow { $0.integer(0) }
+    }
+    // The nodes of a project are either mostly known or mostly new.
+    if !isNew, let known = try find() { return Kept(id: known, relation: node.relation) }
+    let made = try database.prepare(Self.insert).binding {
       $0(bytes: digest)
       DbtNodeRow.bind(node, columns: columns, meta: meta, to: &$0)
-    }.insert()
+    }.insertUnlessKnown()
+    isNew = made != nil
+    guard let id = try made ?? find() else { throw NothingInserted() }
     return Kept(id: id, relation: node.relation)
   }
 
@@ -48,7 +55,8 @@ struct DbtNodeWriter {
 
   private static let select = SQL("SELECT id FROM dbt_node WHERE digest = ?")
   private static let insert = SQL(
-    "INSERT INTO dbt_node (digest, \(DbtNodeRow.columns)) VALUES (\(placeholders(1 + DbtNodeRow.count)))")
+    "INSERT INTO dbt_node (digest, \(DbtNodeRow.columns)) VALUES (\(placeholders(1 + DbtNodeRow.count))) ON CONFLICT (digest) DO NOTHING"
+  )
 
   /// The nodes that a step speaks of, by unique_id and in its order: those of its manifest, else as much as its results
   /// say of them.

@@ -27,7 +27,8 @@ extension DbtRunWriter {
   }
 
   /// Puts the run's due events into the outbox. Its parent is fixed when its START is made.
-  func events(for run: DbtRun, id: Int64, sinks: [SinkRegistration], now: Int64) throws {
+  /// - Parameter nodeEvents: how many there are about its nodes, where they are counted already.
+  func events(for run: DbtRun, id: Int64, nodeEvents: Int? = nil, sinks: [SinkRegistration], now: Int64) throws {
     let row = try database.prepare(
       """
       SELECT parent_dag_run, coalesce((SELECT is_history FROM dag_run r WHERE r.id = parent_dag_run),
@@ -52,7 +53,7 @@ extension DbtRunWriter {
       outbox = OutboxWriter(database: database, sinks: sinks, now: now, isHistory: parent.isHistory)
       outbox.dagRun = parent.dagRun
     }
-    let nodeEvents = due.contains(where: \.transition.isTerminal) ? NodeRules.count(of: run) : 0
+    let nodeEvents = due.contains(where: \.transition.isTerminal) ? nodeEvents ?? NodeRules.count(of: run) : 0
     if nodeEvents > 0 { try note(nodeEvents: nodeEvents, of: id) }
     for event in due { try outbox.event(event, about: .dbtRun(id, nodeEvents: nodeEvents)) }
     var told = row.told

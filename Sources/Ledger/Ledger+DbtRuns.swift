@@ -100,8 +100,10 @@ extension Ledger {
   /// Keeps a run of which everything was read: steps, results, and that it is complete. The nodes of a large project are
   /// kept before, piece by piece, so that other work of the ledger goes on between.
   public func keepComplete(_ run: DbtRun, id: Int64) async throws {
+    async let events = NodeRules.count(of: run)
     let nodes = try await keepNodes(of: run, known: [:])
-    try write { try keepComplete(run, id: id, nodes: nodes, in: $0) }
+    let nodeEvents = await events
+    try write { try keepComplete(run, id: id, nodes: nodes, nodeEvents: nodeEvents, in: $0) }
   }
 
   /// Keeps a run of dbt Core, or of any dbt whose artifacts are at hand. It is a record of its own.
@@ -109,33 +111,40 @@ extension Ledger {
   ///   - run: with a key of dbt Core. A run that is known by it is kept anew.
   ///   - kept: the nodes of its manifest, where they are in the ledger already.
   public func keepComplete(core run: DbtRun, nodes kept: KeptDbtNodes = KeptDbtNodes()) async throws {
+    async let events = NodeRules.count(of: run)
     let nodes = try await keepNodes(of: run, known: kept.nodes)
+    let nodeEvents = await events
     try write { database in
       try database.prepare(
         "INSERT INTO dbt_run (key, fetch_state, is_wanted) VALUES (?, 'known', 1) ON CONFLICT DO NOTHING"
       ).binding { $0(run.key.description) }.run()
       let id = try database.prepare("SELECT id FROM dbt_run WHERE key = ?").binding { $0(run.key.description) }
         .firstRow { $0.integer(0) }
-      if let id { try keepComplete(run, id: id, nodes: nodes, in: database) }
+      if let id { try keepComplete(run, id: id, nodes: nodes, nodeEvents: nodeEvents, in: database) }
     }
   }
 
-  private func keepComplete(_ run: DbtRun, id: Int64, nodes: [KeptNodes], in database: any Database) throws {
+  private func keepComplete(
+    _ run: DbtRun, id: Int64, nodes: [KeptNodes], nodeEvents: Int, in database: any Database
+  ) throws {
     var checks = CheckWriter(database: database)
-    try keepComplete(run, id: id, nodes: nodes, &checks, in: database)
+    try keepComplete(run, id: id, nodes: nodes, nodeEvents: nodeEvents, &checks, in: database)
     try checks.finish()
   }
 
-  /// - Parameter checks: that of the transaction, to be finished after its last run.
+  /// - Parameters:
+  ///   - nodeEvents: how many there are about its nodes, where they are counted already.
+  ///   - checks: that of the transaction, to be finished after its last run.
   func keepComplete(
-    _ run: DbtRun, id: Int64, nodes: [KeptNodes] = [], _ checks: inout CheckWriter, in database: any Database
+    _ run: DbtRun, id: Int64, nodes: [KeptNodes] = [], nodeEvents: Int? = nil, _ checks: inout CheckWriter,
+    in database: any Database
   ) throws {
     let writer = DbtRunWriter(database: database)
     _ = try writer.keepHead(run, id: id, nextFetchAt: 0)
     try writer.replaceSteps(
       of: id, with: run, nodes: nodes.isEmpty ? nodesOfSteps(of: run, in: database) : nodes, checks: &checks)
     try writer.bumpRecords(of: id)
-    try writer.events(for: run, id: id, sinks: sinks, now: now)
+    try writer.events(for: run, id: id, nodeEvents: nodeEvents, sinks: sinks, now: now)
     try writer.enqueueRecords(of: id, sinks: sinks, now: now)
     try writer.enqueueOwnRecord(of: id, sinks: sinks, now: now)
   }

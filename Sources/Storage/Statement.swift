@@ -37,7 +37,9 @@ public protocol Statement: AnyObject {
 }
 
 /// An INSERT did not say which row it made.
-public struct NothingInserted: Error, Sendable {}
+public struct NothingInserted: Error, Sendable {
+  public init() {}
+}
 
 extension Statement {
   /// Binds every parameter in order and returns the statement. A value that the database refuses makes the run throw.
