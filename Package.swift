@@ -4,7 +4,11 @@ import PackageDescription
 // The rooms of the program in the order that data walks through them; docs/ARCHITECTURE.md tells the story.
 // Only the toolchain and C libraries of the distribution are used, so nothing is fetched at build time.
 
-let swift: [SwiftSetting] = [.swiftLanguageMode(.v6), .enableUpcomingFeature("ExistentialAny")]
+// A debug build can be made to kill itself at named places: `Failpoint` in Platform.
+let swift: [SwiftSetting] = [
+  .swiftLanguageMode(.v6), .enableUpcomingFeature("ExistentialAny"),
+  .define("FAILPOINTS", .when(configuration: .debug)),
+]
 
 func system(_ name: String, pkgConfig: String, apt: String) -> Target {
   .systemLibrary(name: name, path: "Sources/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt])])

@@ -1,4 +1,5 @@
 import ExecutionModel
+import Platform
 import Storage
 
 extension Ledger {
@@ -9,6 +10,7 @@ extension Ledger {
   /// - Throws: ``LedgerError``; then nothing of the batch was kept.
   public func apply(_ batch: CaptureBatch, proposing propose: Proposer) throws -> CaptureOutcome {
     let now = now
+    Failpoint.read.pass()
     return try write { database in
       guard
         let instance = try database.prepare("SELECT id FROM airflow_instance WHERE name = ?")
@@ -30,6 +32,7 @@ extension Ledger {
         }.run()
       }
       try keepProgress(batch, of: instance, in: database)
+      Failpoint.correlate.pass()
       return writer.outcome
     }
   }

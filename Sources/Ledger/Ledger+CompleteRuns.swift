@@ -23,6 +23,7 @@ extension Ledger {
   /// - Returns: how many are kept; at least one, unless there is none.
   public func keepComplete(firstOf runs: [CompleteDbtRun]) async throws -> Int {
     guard let first = runs.first else { return 0 }
+    Failpoint.fetch.pass()
     let several = runs.prefix { !$0.isLarge }
     // What does not work together may be the fault of one of them.
     if several.count > 1, let count = try? keep(several) { return count }

@@ -1,4 +1,5 @@
 import ExecutionModel
+import Platform
 import Storage
 
 /// How a sink stands.
@@ -202,6 +203,7 @@ extension Ledger {
       for id in report.delivered {
         try database.prepare("DELETE FROM outbox WHERE id = ?").binding { $0(id) }.run()
       }
+      if !report.delivered.isEmpty { Failpoint.acknowledge.pass() }
       for item in report.parked {
         try database.prepare(
           "UPDATE outbox SET parked_at = ?, reason = ?, answer_status = ?, answer = ?, tries = tries + 1 WHERE id = ?"

@@ -111,7 +111,15 @@ public actor Ledger {
   func write<Result>(_ body: (any Database) throws -> Result) throws -> Result {
     try guarded {
       let database = try current()
-      do { return try database.transaction { try body(database) } } catch {
+      do {
+        let result = try database.transaction {
+          let result = try body(database)
+          Failpoint.commit.pass()
+          return result
+        }
+        Failpoint.committed.pass()
+        return result
+      } catch {
         // Some may have been written by the transaction that failed.
         recentNodes = RecentNodes()
         throw error

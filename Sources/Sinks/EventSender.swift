@@ -1,5 +1,6 @@
 import HTTPClient
 import Ledger
+import Platform
 
 /// Posts events over several connections: those of one record one after the other, records side by side.
 struct EventSender: Sendable {
@@ -98,7 +99,9 @@ struct EventSender: Sendable {
     request.destination = .discarded
     request.caFile = endpoint.caFile
     do {
+      Failpoint.send.pass()
       let response = try await lane.send(request)
+      Failpoint.answer.pass()
       return .of(
         status: response.status, retryAfter: response.header("Retry-After"), answer: response.body, now: clock(),
         hiding: token.map { [$0] } ?? [])

@@ -106,6 +106,8 @@ public actor FileSink: Sink {
 
   private func append(_ record: RecordID) async throws -> Bool {
     let appender = appender
+    Failpoint.send.pass()
+    defer { Failpoint.answer.pass() }
     return try await ledger.writeRecord(record, context, in: { body in try appender.file.line(body) })
   }
 }
