@@ -179,8 +179,8 @@ extension JSONCursor {
       guard key == "owner" else { return }
       switch kind {
       case .string: owner = text
-      case .object:
-        owner = try JSONDocument(bytes: Array(text.utf8), source: "meta.owner").read { try $0.nameOrEmail() }
+      case .object, .array:
+        owner = try JSONDocument(bytes: Array(text.utf8), source: "meta.owner").read { try $0.names() }
       default: owner = nil
       }
     }
@@ -196,6 +196,17 @@ extension JSONCursor {
   /// A name, or an object with `name` and `email` as exposures and groups have it.
   fileprivate mutating func optionalOwner(_ pool: inout TextPool) throws -> String? {
     isObject ? try nameOrEmail() : try optionalString(&pool)
+  }
+
+  /// Of one owner, or of several with commas between them.
+  private mutating func names() throws -> String? {
+    guard kind == .array else { return try nameOrEmail() }
+    var names: [String] = []
+    try elements { owner in
+      guard let name = owner.isObject ? try owner.nameOrEmail() : try owner.optionalString() else { return }
+      names.append(name)
+    }
+    return names.isEmpty ? nil : names.joined(separator: ", ")
   }
 
   private mutating func nameOrEmail() throws -> String? {

@@ -224,7 +224,7 @@ struct CheckWriter {
   private static let insertCheck = SQL(
     """
     INSERT INTO dbt_check (scope, unique_id, node, outcome, since, last_at, last_run, last_step, last_position)
-    VALUES (\(placeholders(9))) ON CONFLICT (unique_id, scope) DO NOTHING
+    VALUES (\(placeholders(9))) ON CONFLICT DO NOTHING
     """)
   private static let insertOutcome = SQL(
     """

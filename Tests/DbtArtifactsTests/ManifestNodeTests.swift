@@ -13,7 +13,9 @@ import Testing
   private static let ownerComesFromMetaThenConfigCases: [(String, String?)] = [
     (#""meta":{"owner":"a"},"config":{"meta":{"owner":"b"}}"#, "a"),
     (#""config":{"meta":{"owner":"b"}},"meta":{}"#, "b"), (#""meta":{"owner":{"name":"N","email":"e"}}"#, "N"),
-    (#""meta":{"owner":{"email":"e"}}"#, "e"), (#""meta":{"owner":["x"]}"#, nil), (#""meta":[]"#, nil),
+    (#""meta":{"owner":{"email":"e"}}"#, "e"), (#""meta":{"owner":["x"]}"#, "x"),
+    (#""meta":{"owner":["x",{"name":"N"},7,null]}"#, "x, N"), (#""meta":{"owner":[]}"#, nil),
+    (#""meta":{"owner":[[]]}"#, nil), (#""meta":[]"#, nil),
     (#""owner":{"name":"Ana","email":"ana@example.com"}"#, "Ana"),
   ]
   @Test(arguments: ownerComesFromMetaThenConfigCases)
