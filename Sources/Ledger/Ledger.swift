@@ -111,10 +111,16 @@ public actor Ledger {
   func write<Result>(_ body: (any Database) throws -> Result) throws -> Result {
     try guarded {
       let database = try current()
-      do { return try database.transaction { try body(database) } } catch {
+      let fence = place.isFile ? nil : Fence.current
+      do {
+        return try database.transaction {
+          try fence?.check(in: database)
+          return try body(database)
+        }
+      } catch {
         // Some may have been written by the transaction that failed.
         recentNodes = RecentNodes()
-        throw error
+        throw fence?.verdict(on: error, path: path) ?? error
       }
     }
   }
