@@ -20,7 +20,9 @@ struct FolderService: Service {
       do {
         let outcome = try await folder.look()
         failures = 0
-        for problem in outcome.problems { around.telemetry.emit(DbtArtifactsWarning(folder: folder.name, text: problem)) }
+        for problem in outcome.problems {
+          around.telemetry.emit(DbtArtifactsWarning(folder: folder.name, text: problem))
+        }
         if outcome.runs > 0 {
           around.telemetry.emit(DbtArtifactsRead(folder: folder.name, runs: outcome.runs))
           around.bells.ringSinks()

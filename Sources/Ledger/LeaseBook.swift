@@ -115,7 +115,8 @@ public actor LeaseBook {
         let since = Instant(microseconds: columns.integer())
         let command = columns.optionalText().map { $0 == "run" ? "the daemon" : "`airflow-syncer \($0)`" }
         let host = columns.optionalText() ?? "an unknown host"
-        return "\(command ?? "a syncer") on \(host) (pid \(columns.optionalInteger() ?? 0)) has \(part) since \(since)"
+        return
+          "\(command ?? "a syncer") on \(host) (pid \(columns.optionalInteger() ?? 0)) has \(part) since \(since.rfc3339)"
       }.compactMap(\.self).first
     }
   }

@@ -6,7 +6,8 @@ extension Ledger {
   func members(_ database: any Database) throws -> [LedgerStatus.Member] {
     guard !place.isFile else { return [] }
     var parts: [String: [PartName]] = [:]
-    try database.prepare("SELECT holder, kind, name FROM lease WHERE holder IS NOT NULL ORDER BY kind, name").forEachRow {
+    try database.prepare("SELECT holder, kind, name FROM lease WHERE holder IS NOT NULL ORDER BY kind, name").forEachRow
+    {
       guard let kind = PartName.Kind(rawValue: $0.text(1)) else { return }
       parts[$0.text(0), default: []].append(PartName(kind, $0.text(2)))
     }

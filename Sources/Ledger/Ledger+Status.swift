@@ -75,7 +75,8 @@ extension Ledger {
     let now = now
     return try read { database in
       LedgerStatus(
-        syncer: try syncer(database, isRunning: isInUse(database)), members: try members(database), airflow: try airflow(database),
+        syncer: try syncer(database, isRunning: isInUse(database)), members: try members(database),
+        airflow: try airflow(database),
         accounts: try dbtAccounts(database),
         sinks: try sinkStatus(database), links: try links(database, since: now - 86_400_000_000), path: path,
         isFile: place.isFile,

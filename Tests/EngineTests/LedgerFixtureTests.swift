@@ -76,8 +76,9 @@ import Testing
     let arrived = lab.backend.distinct
     #expect(arrived.count == lab.backend.bodies.count, "sent twice")
     expectEqual(fixed.subtracting(arrived), [], "what was fixed before is sent as it was fixed")
-    let before = Set(String(decoding: try await Self.unpacked("delivered-\(kind.rawValue).ndjson"), as: UTF8.self)
-      .split(separator: "\n").map(String.init))
+    let before = Set(
+      String(decoding: try await Self.unpacked("delivered-\(kind.rawValue).ndjson"), as: UTF8.self)
+        .split(separator: "\n").map(String.init))
     #expect(arrived.isDisjoint(with: before))
     #expect(arrived.isDisjoint(with: parked))
     expectEqual(arrived.union(before).union(parked), calm.backend.distinct)
@@ -92,7 +93,8 @@ import Testing
 
   /// The bytes that were fixed for items of the first backend, under a condition.
   private func fixedBodies(_ lab: Lab, _ database: String?, _ condition: String) async throws -> Set<String> {
-    let rest = "FROM outbox o JOIN sink s ON s.id = o.sink WHERE s.name = 'lineage' AND body IS NOT NULL AND \(condition)"
+    let rest =
+      "FROM outbox o JOIN sink s ON s.id = o.sink WHERE s.name = 'lineage' AND body IS NOT NULL AND \(condition)"
     guard let database else {
       let ledger = try SQLiteDatabase(path: lab.ledger, mode: .readWrite)
       let bodies = try ledger.prepare("SELECT body \(rest)").rows { $0.optionalBytes(0) ?? [] }

@@ -50,7 +50,8 @@ import Testing
     }
 
     func status() async throws -> JSONValue {
-      try JSONValue(parsing: try await Program.run(["status", "--json"], config: folder.file("syncer.yaml")).standardOutput)
+      try JSONValue(
+        parsing: try await Program.run(["status", "--json"], config: folder.file("syncer.yaml")).standardOutput)
     }
 
     func part(_ kind: String, _ name: String) async throws -> JSONValue? {
@@ -106,7 +107,10 @@ import Testing
     }
     try expectWellFormed(bench.backend.bodies)
     // A sink that is new gets the history of what was read before it.
-    #expect(Set(bench.backend.bodies.compactMap { try? JSONValue(parsing: $0)["job"]?["namespace"]?.stringValue }) == ["n0", "n1"])
+    #expect(
+      Set(bench.backend.bodies.compactMap { try? JSONValue(parsing: $0)["job"]?["namespace"]?.stringValue }) == [
+        "n0", "n1",
+      ])
     #expect(try await bench.connections(0) == connection, "the first instance was disturbed")
     // systemd is told when it begins, on which clock, and when it is over.
     let messages = socket.messages
@@ -230,10 +234,13 @@ import Testing
 
   /// Whether a process ignores SIGHUP, or has a handler for it: it does not end by it any more.
   private func hearsSignals(_ process: pid_t) -> Bool {
-    let text = FileManager.default.contents(atPath: "/proc/\(process)/status").map { String(decoding: $0, as: UTF8.self) }
+    let text = FileManager.default.contents(atPath: "/proc/\(process)/status").map {
+      String(decoding: $0, as: UTF8.self)
+    }
     let masks = (text ?? "").split(separator: "\n").filter { $0.hasPrefix("SigIgn:") || $0.hasPrefix("SigCgt:") }
     return masks.contains { line in
-      line.split(separator: "\t").last.flatMap { UInt64($0, radix: 16) }.map { $0 & (1 << (UInt64(SIGHUP) - 1)) != 0 } ?? false
+      line.split(separator: "\t").last.flatMap { UInt64($0, radix: 16) }.map { $0 & (1 << (UInt64(SIGHUP) - 1)) != 0 }
+        ?? false
     }
   }
 }

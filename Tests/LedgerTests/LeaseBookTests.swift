@@ -63,13 +63,17 @@ struct LeaseBookTests {
       try expire(bench)
       let newToken = try #require(try await second.keep([prod])[prod])
       let before = try bench.query("SELECT string_agg(CAST(id AS text) || kind, ' ' ORDER BY id) FROM outbox")
-      await #expect(performing: {
-        try await Fence.$current.withValue(old) { _ = try await bench.apply(run("r2", "success", source: 2, end: 30)) }
-      }, throws: { ($0 as? LedgerError)?.kind == .leaseLost })
+      await #expect(
+        performing: {
+          try await Fence.$current.withValue(old) {
+            _ = try await bench.apply(run("r2", "success", source: 2, end: 30))
+          }
+        }, throws: { ($0 as? LedgerError)?.kind == .leaseLost })
       // Also where nothing is read before the end.
-      await #expect(performing: {
-        try await Fence.$current.withValue(old) { try await bench.ledger.fix(bodies: [(id: 1, body: [1])]) }
-      }, throws: { ($0 as? LedgerError)?.kind == .leaseLost })
+      await #expect(
+        performing: {
+          try await Fence.$current.withValue(old) { try await bench.ledger.fix(bodies: [(id: 1, body: [1])]) }
+        }, throws: { ($0 as? LedgerError)?.kind == .leaseLost })
       #expect(losses.load(ordering: .relaxed) == 2)
       #expect(try bench.query("SELECT string_agg(CAST(id AS text) || kind, ' ' ORDER BY id) FROM outbox") == before)
       #expect(try bench.query("SELECT run_id FROM dag_run") == ["r1"])
@@ -128,12 +132,17 @@ struct LeaseBookTests {
       let token = try #require(try await first.keep([prod])[prod])
       try bench.execute("UPDATE ledger SET version = version + 1")
       let known = LedgerServer.newestVersion
-      await #expect(performing: { _ = try await first.keep([prod]) }, throws: {
-        ($0 as? LedgerError)?.kind == .newerSchema(found: known + 1, known: known)
-      })
-      await #expect(performing: {
-        try await Fence.$current.withValue(Fence(part: prod, token: token) {}) { _ = try await bench.apply(run("running")) }
-      }, throws: { ($0 as? LedgerError)?.kind == .leaseLost })
+      await #expect(
+        performing: { _ = try await first.keep([prod]) },
+        throws: {
+          ($0 as? LedgerError)?.kind == .newerSchema(found: known + 1, known: known)
+        })
+      await #expect(
+        performing: {
+          try await Fence.$current.withValue(Fence(part: prod, token: token) {}) {
+            _ = try await bench.apply(run("running"))
+          }
+        }, throws: { ($0 as? LedgerError)?.kind == .leaseLost })
     }
   }
 

@@ -244,7 +244,8 @@ public final class PostgresServer: Sendable {
   public func dump(schema: String, of database: String) async throws -> [UInt8] {
     let output = try await Subprocess.run(
       [
-        "\(binaries)/pg_dump", "-h", folder.path, "-p", String(port), "-U", Self.superuser, "-d", database, "-n", schema,
+        "\(binaries)/pg_dump", "-h", folder.path, "-p", String(port), "-U", Self.superuser, "-d", database, "-n",
+        schema,
         "--no-owner", "--no-privileges",
       ], timeout: 60)
     guard output.status == 0 else { throw TestServerError("pg_dump: \(output.errorText)") }
