@@ -50,8 +50,9 @@ import Testing
 
   @Test(arguments: Kind.allCases)
   func whatWasPendingInTheLedgerOfAnEarlierReleaseArrives(_ kind: Kind) async throws {
-    let (calm, _, _) = try await Self.lab(kind)
+    let (calm, calmMirror, _) = try await Self.lab(kind)
     try await calm.sync()
+    expectEqual(calmMirror.distinct, calm.backend.distinct)
 
     let (lab, mirror, database) = try await Self.lab(kind)
     if let database {
@@ -113,7 +114,8 @@ import Testing
   @Test(.enabled(if: folder != nil, "only to make the files"), arguments: Kind.allCases)
   func make(_ kind: Kind) async throws {
     let folder = try #require(Self.folder)
-    let (lab, _, database) = try await Self.lab(kind)
+    let (lab, mirror, database) = try await Self.lab(kind)
+    defer { withExtendedLifetime(mirror) {} }
     // Some are refused for good, some for now; then nobody answers any more, and the power goes.
     lab.backend.answer(by: { number -> LoopbackResponse? in
       switch number {
