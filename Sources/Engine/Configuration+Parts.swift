@@ -142,25 +142,4 @@ extension Configuration {
       return try? RunID.attempt(attempt, of: run, namespace: naming.namespace, scheme: naming.scheme).text
     }
   }
-
-  func makeSinks(ledger: Ledger) -> [any Sink] {
-    let naming = naming
-    return sinks.map { sink -> any Sink in
-      switch sink.destination {
-      case .file(let destination):
-        return FileSink(
-          name: sink.name, path: destination.path, ledger: ledger, context: recordContext(results: destination.results))
-      case .openLineage(let destination):
-        var naming = naming
-        naming.includesSQL = destination.sql
-        return OpenLineageSink(
-          name: sink.name,
-          endpoint: OpenLineageSink.Endpoint(
-            url: destination.url.text,
-            token: destination.token.map { secret in { @Sendable () throws -> String in try secret.read() } },
-            gzip: destination.gzip, timeout: destination.timeout.totalSeconds, caFile: destination.caFile),
-          naming: naming, ledger: ledger)
-      }
-    }
-  }
 }

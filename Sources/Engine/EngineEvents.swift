@@ -1,3 +1,4 @@
+import Ledger
 import Sinks
 import Telemetry
 
@@ -22,13 +23,57 @@ struct SyncerStopping: TelemetryEvent {
   var fields: [TelemetryField] { [TelemetryField("signal", .integer(Int64(signal)))] }
 }
 
-struct ReloadIgnored: TelemetryEvent {
-  var level: LogLevel { .notice }
-  var name: String { "reload_ignored" }
-  var message: String {
-    "the configuration is read at start only: `systemctl restart airflow-syncer` takes up a new one. Secrets are read "
-      + "again when they are refused, and a file that was moved away is opened anew"
+struct ConfigurationReloaded: TelemetryEvent {
+  let started: [PartName]
+  let stopped: [PartName]
+  let changed: [PartName]
+
+  init(before: [PartName: PartDefinition], after: [PartName: PartDefinition]) {
+    started = after.keys.filter { before[$0] == nil }.sorted()
+    stopped = before.keys.filter { after[$0] == nil }.sorted()
+    changed = after.filter { before[$0.key] != nil && before[$0.key] != $0.value }.keys.sorted()
   }
+
+  var level: LogLevel { .notice }
+  var name: String { "configuration_reloaded" }
+  var message: String { "a new configuration is in force" }
+  var fields: [TelemetryField] {
+    [("added", started), ("removed", stopped), ("changed", changed)].map { name, parts in
+      TelemetryField(name, .text(parts.isEmpty ? "-" : parts.map(\.description).joined(separator: " ")))
+    }
+  }
+}
+
+struct ReloadRefused: TelemetryEvent {
+  let detail: String
+  var level: LogLevel { .error }
+  var name: String { "reload_refused" }
+  var message: String { "the configuration before stays in force: \(detail)" }
+}
+
+struct PartUnusable: TelemetryEvent {
+  let part: PartName
+  let detail: String
+  var level: LogLevel { .error }
+  var name: String { "part_unusable" }
+  var message: String { detail }
+  var fields: [TelemetryField] { [TelemetryField("part", .text(part.description))] }
+}
+
+struct LeaseTaken: TelemetryEvent {
+  let part: PartName
+  var level: LogLevel { .notice }
+  var name: String { "lease_taken" }
+  var message: String { "this daemon works on it from now on" }
+  var fields: [TelemetryField] { [TelemetryField("part", .text(part.description))] }
+}
+
+struct LeaseLost: TelemetryEvent {
+  let part: PartName
+  var level: LogLevel { .warning }
+  var name: String { "lease_lost" }
+  var message: String { "another daemon has taken over; this one stands by" }
+  var fields: [TelemetryField] { [TelemetryField("part", .text(part.description))] }
 }
 
 struct SyncerStopped: TelemetryEvent {

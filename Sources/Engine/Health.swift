@@ -20,6 +20,11 @@ public struct Health: Sendable {
   ///   - now: what a running daemon has not read for a minute, and for three of its polls, it does not read any more.
   ///   - pollIntervals: `airflow[].poll_interval` in seconds, by instance.
   public init(_ status: LedgerStatus, now: Instant, pollIntervals: [String: Double] = [:]) {
+    var status = status
+    // What is left of earlier configurations is nobody's trouble.
+    status.airflow.removeAll { !$0.isConfigured }
+    status.accounts.removeAll { !$0.isConfigured }
+    status.sinks.removeAll { !$0.isConfigured }
     let away = status.airflow.filter { $0.error != nil }
     let stopped = status.syncer.map { $0.mode == "run" && !$0.isRunning } ?? false
     if status.syncer == nil {
@@ -61,6 +66,10 @@ public struct Health: Sendable {
 
   private init(troublesOf status: LedgerStatus, away: [LedgerStatus.Airflow], stale: [LedgerStatus.Airflow]) {
     var troubles: [(text: String, since: Instant?, next: String)] = []
+    if let error = status.syncer?.reloadError {
+      troubles.append(
+        ("the configuration was not taken up: \(error)", status.syncer?.reloadFailedAt, "airflow-syncer validate"))
+    }
     for airflow in away {
       troubles.append(
         ("Airflow database `\(airflow.name)` cannot be read", airflow.errorSince, "airflow-syncer validate"))

@@ -32,7 +32,12 @@ public struct Ingestion: Sendable {
 
   /// - Throws: `LedgerError`, or `DbtCloudError` when the run cannot be had.
   public func run(_ request: Request) async throws -> Outcome {
-    try await workshop.open(mode: "ingest")
+    var parts = workshop.sinks.map { PartName(.sink, $0.name) }
+    switch request {
+    case .cloudRun(_, let account), .cloudJob(_, let account): parts.append(PartName(.dbtCloud, account))
+    case .files: break
+    }
+    try await workshop.open(mode: "ingest", as: Set(parts))
     do {
       var outcome = Outcome()
       switch request {
@@ -40,8 +45,7 @@ public struct Ingestion: Sendable {
       case .cloudJob(let id, let account): try await ingest(.job(id), account, &outcome)
       case .files(let files, let name): try await ingest(files, name, &outcome)
       }
-      let pass = SyncPass(workshop: workshop)
-      for sink in workshop.sinks { try await pass.deliver(sink, SyncPass.Request(), into: &outcome.pass) }
+      try await SyncPass(workshop: workshop).deliver(SyncPass.Request(), into: &outcome.pass)
       await workshop.close()
       return outcome
     } catch {
@@ -52,7 +56,10 @@ public struct Ingestion: Sendable {
 
   private func ingest(_ wanted: Enrichment.Wanted, _ account: String, _ outcome: inout Outcome) async throws {
     guard let enrichment = workshop.enrichments.first(where: { $0.account.name == account }) else { return }
-    switch try await enrichment.ingest(wanted) {
+    let ingested = try await workshop.working(as: PartName(.dbtCloud, account)) {
+      try await enrichment.ingest(wanted)
+    }
+    switch ingested {
     case .recorded(let key, let warnings):
       outcome.runs.append(key.description)
       outcome.pass.failures += warnings

@@ -50,4 +50,9 @@ final class StopSign: Sendable {
     await alarm.wait(seconds: seconds)
     forget(id)
   }
+
+  /// Waits until the sign is set, or the task is cancelled.
+  func wait() async {
+    while !isSet, !Task.isCancelled { await wait(seconds: 3600) }
+  }
 }

@@ -65,18 +65,32 @@ public struct SyncPass: Sendable {
 
   /// - Throws: `LedgerError` when the ledger cannot be used; the failures of partners are part of the outcome.
   public func run(_ request: Request) async throws -> Outcome {
-    try await workshop.open(mode: "sync")
+    let captures = workshop.captures.filter {
+      request.instances.isEmpty || request.instances.contains($0.instance)
+    }
+    try await workshop.open(
+      mode: "sync",
+      as: Set(
+        captures.map { PartName(.airflow, $0.instance) }
+          + workshop.enrichments.map { PartName(.dbtCloud, $0.account.name) }
+          + workshop.sinks.map { PartName(.sink, $0.name) }))
     var outcome = Outcome()
     do {
-      for capture in workshop.captures where request.instances.isEmpty || request.instances.contains(capture.instance) {
-        try await read(capture, request, into: &outcome)
+      for capture in captures {
+        try await workshop.working(as: PartName(.airflow, capture.instance)) {
+          try await read(capture, request, into: &outcome)
+        }
       }
       // What one account was asked for in vain may settle what another has answered, now or in an earlier pass: a second
       // round fetches that.
       for round in 1...2 {
         let before = outcome.dbtRunsFetched + outcome.dbtPagesSearched
         var failures: [String] = []
-        for enrichment in workshop.enrichments { failures += try await fetch(enrichment, request, into: &outcome) }
+        for enrichment in workshop.enrichments {
+          failures += try await workshop.working(as: PartName(.dbtCloud, enrichment.account.name)) {
+            try await fetch(enrichment, request, into: &outcome)
+          }
+        }
         let isSettled = workshop.enrichments.count < 2 || outcome.dbtRunsFetched + outcome.dbtPagesSearched == before
         if round == 2 || isSettled {
           outcome.failures += failures
@@ -91,7 +105,7 @@ public struct SyncPass: Sendable {
         outcome.dbtRunsFetched += read.runs
         outcome.failures += read.problems
       }
-      for sink in workshop.sinks { try await deliver(sink, request, into: &outcome) }
+      try await deliver(request, into: &outcome)
     } catch {
       await workshop.close()
       throw error
@@ -171,7 +185,16 @@ public struct SyncPass: Sendable {
 
   // MARK: Delivering
 
-  func deliver(_ sink: any Sink, _ request: Request, into outcome: inout Outcome) async throws {
+  /// Drains every sink.
+  func deliver(_ request: Request, into outcome: inout Outcome) async throws {
+    for sink in workshop.sinks {
+      try await workshop.working(as: PartName(.sink, sink.name)) {
+        try await deliver(sink, request, into: &outcome)
+      }
+    }
+  }
+
+  private func deliver(_ sink: any Sink, _ request: Request, into outcome: inout Outcome) async throws {
     var failures = 0
     // Counted once: where much waits, counting takes longer than a round.
     var pending = try await workshop.ledger.pendingCount(ofSink: sink.name)

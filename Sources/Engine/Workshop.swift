@@ -2,18 +2,16 @@ import Configuration
 import Ledger
 import Sinks
 
-/// The parts of a syncer, made from its configuration: one capture per Airflow instance, one enrichment per dbt Cloud
-/// account, one sink per backend, around one ledger.
+/// All parts of a syncer, made at once from its configuration, for a pass that works with one after the other.
 struct Workshop: Sendable {
-  let configuration: Configuration
   let ledger: Ledger
   let captures: [Capture]
   let enrichments: [Enrichment]
   let artifactFolders: [ArtifactFolderWatch]
   let coreRuns: CoreRunReader
   let sinks: [any Sink]
-  private let accountAlarms: [String: Alarm]
-  private let sinkAlarms: [String: Alarm]
+  private let configuration: Configuration
+  private let leases: PassLeases?
 
   /// - Parameter propose: finds links in a run.
   /// - Throws: what makes the configuration unusable; nothing is opened yet.
@@ -21,62 +19,53 @@ struct Workshop: Sendable {
     self.configuration = configuration
     let ledger = Ledger(at: configuration.ledgerPlace, purpose: .syncing)
     self.ledger = ledger
-    captures = configuration.airflow.map { Capture($0, ledger: ledger, tuning: Capture.Tuning(propose: propose)) }
-    let folder = try WorkFolder()
-    let reader = ArtifactReader(keepsSQL: configuration.keepsSQL)
+    leases = try LeaseBook(configuration.ledgerPlace).map(PassLeases.init)
+    let bench = try Workbench(ledger, proposing: propose)
+    let keepsSQL = configuration.keepsSQL
+    captures = configuration.airflow.map(bench.capture)
     enrichments = try configuration.dbtCloud.map {
-      try Enrichment($0, allowsPlainHTTP: configuration.allowPlainHTTP, ledger: ledger, reader: reader, folder: folder)
+      try bench.enrichment($0, allowsPlainHTTP: configuration.allowPlainHTTP, keepsSQL: keepsSQL)
     }
-    let coreRuns = CoreRunReader(reader: reader, folder: folder)
+    let coreRuns = bench.coreRuns(keepsSQL: keepsSQL)
     self.coreRuns = coreRuns
-    artifactFolders = configuration.dbtArtifacts.map { ArtifactFolderWatch($0, ledger: ledger, reader: coreRuns) }
-    sinks = configuration.makeSinks(ledger: ledger)
-    accountAlarms = Dictionary(uniqueKeysWithValues: configuration.dbtCloud.map { ($0.name, Alarm()) })
-    sinkAlarms = Dictionary(uniqueKeysWithValues: configuration.sinks.map { ($0.name, Alarm()) })
+    artifactFolders = configuration.dbtArtifacts.map { bench.watch($0, with: coreRuns) }
+    let naming = configuration.naming
+    sinks = configuration.sinks.map { sink in
+      switch sink.destination {
+      case .file(let destination):
+        bench.sink(sink.name, destination, configuration.recordContext(results: destination.results))
+      case .openLineage(let destination): bench.sink(sink.name, destination, naming)
+      }
+    }
   }
 
   /// Opens the ledger and tells it what is configured.
-  /// - Throws: `LedgerError`
-  func open(mode: String) async throws {
+  /// - Parameter parts: those that will be worked as; nil for all.
+  /// - Throws: `LedgerError`; of kind `inUse` when another syncer works as one of them.
+  func open(mode: String, as parts: Set<PartName>? = nil) async throws {
     try await ledger.open()
-    await ledger.register(lineageRunID: configuration.lineageRunID)
-    try await ledger.register(accounts: AccountDirectory(accounts: configuration.dbtCloud.map(\.directoryEntry)))
-    try await ledger.register(sinks: configuration.sinks.map(\.registration))
+    try await leases?.take(parts ?? all, mode: mode, path: ledger.path)
+    try await ledger.takeUp(configuration)
     try await ledger.noteStart(mode: mode, version: SyncerVersion.current)
-    for account in configuration.dbtCloud.map(\.directoryEntry) {
-      try await ledger.note(account: account, lastCallAt: nil, callsPerMinute: nil, coolingDownUntil: nil, error: nil)
-    }
+  }
+
+  /// Runs `body` as that part: what it writes is kept as long as nobody else has taken the part over.
+  func working<Result>(as part: PartName, _ body: () async throws -> Result) async rethrows -> Result {
+    try await Fence.$current.withValue(leases?.fence(of: part)) { try await body() }
+  }
+
+  private var all: Set<PartName> {
+    Set(
+      captures.map { PartName(.airflow, $0.instance) } + enrichments.map { PartName(.dbtCloud, $0.account.name) }
+        + sinks.map { PartName(.sink, $0.name) })
   }
 
   func close() async {
     for capture in captures { await capture.close() }
     for sink in sinks { await sink.close() }
+    await leases?.giveBack()
     // A full disk must not keep the process from ending.
     try? await ledger.noteStop()
     await ledger.close()
   }
-
-  /// Seconds between two polls.
-  func pollInterval(of instance: String) -> Double {
-    configuration.airflow.first { $0.name == instance }?.pollInterval.totalSeconds ?? 5
-  }
-
-  /// Seconds between the starts of two sweeps.
-  func sweepInterval(of instance: String) -> Double {
-    configuration.airflow.first { $0.name == instance }?.sweepInterval.totalSeconds ?? 600
-  }
-
-  func alarm(ofAccount name: String) -> Alarm { accountAlarms[name] ?? Alarm() }
-  func alarm(ofSink name: String) -> Alarm { sinkAlarms[name] ?? Alarm() }
-
-  /// New runs may mean new dbt runs and new things to send.
-  func ringAfterCapture() {
-    for alarm in accountAlarms.values { alarm.ring() }
-    ringSinks()
-  }
-
-  /// An account's answer may settle what another has answered.
-  func ringAccounts(but name: String) { for (other, alarm) in accountAlarms where other != name { alarm.ring() } }
-
-  func ringSinks() { for alarm in sinkAlarms.values { alarm.ring() } }
 }

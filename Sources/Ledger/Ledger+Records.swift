@@ -3,7 +3,7 @@ import Records
 import Storage
 
 /// What a record shows beside the rows of the ledger.
-public struct RecordContext: Sendable {
+public struct RecordContext: Hashable, Sendable {
   public var options: RecordOptions
   /// `airflow[].ui_url` by instance.
   public var uiURLs: [InstanceName: String]

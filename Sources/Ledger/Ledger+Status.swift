@@ -9,8 +9,10 @@ extension Ledger {
     try write { database in
       try database.prepare(
         """
-        INSERT INTO syncer (id, mode, version, started_at, stopped_at) VALUES (1, ?, ?, ?, NULL)
-        ON CONFLICT (id) DO UPDATE SET \(replacing("mode, version, started_at, stopped_at"))
+        INSERT INTO syncer (id, mode, version, started_at, stopped_at, reload_error, reload_failed_at)
+        VALUES (1, ?, ?, ?, NULL, NULL, NULL)
+        ON CONFLICT (id) DO UPDATE SET
+          \(replacing("mode, version, started_at, stopped_at, reload_error, reload_failed_at"))
         """
       ).binding {
         $0(mode)
@@ -20,11 +22,24 @@ extension Ledger {
     }
   }
 
-  /// Notes that it stopped in good order.
-  public func noteStop() throws {
+  /// Notes that the configuration was loaded anew.
+  /// - Parameter error: why it was not taken up; nil when it was.
+  public func noteReload(error: String?) throws {
     let now = now
     try write { database in
-      try database.prepare("UPDATE syncer SET stopped_at = ?").binding { $0(now) }.run()
+      try database.prepare("UPDATE syncer SET reload_error = ?, reload_failed_at = ?").binding {
+        $0(error)
+        $0(error == nil ? nil : now)
+      }.run()
+    }
+  }
+
+  /// Notes that it stopped in good order, unless others go on working.
+  public func noteStop() throws {
+    let now = now
+    let ifLast = place.isFile ? "" : " WHERE NOT EXISTS (SELECT 1 FROM daemon WHERE \(LedgerServer.isSeen))"
+    try write { database in
+      try database.prepare("UPDATE syncer SET stopped_at = ?\(ifLast)").binding { $0(now) }.run()
     }
   }
 
@@ -60,7 +75,8 @@ extension Ledger {
     let now = now
     return try read { database in
       LedgerStatus(
-        syncer: try syncer(database, isRunning: isInUse(database)), airflow: try airflow(database),
+        syncer: try syncer(database, isRunning: isInUse(database)), members: try members(database),
+        airflow: try airflow(database),
         accounts: try dbtAccounts(database),
         sinks: try sinkStatus(database), links: try links(database, since: now - 86_400_000_000), path: path,
         isFile: place.isFile,
@@ -85,11 +101,14 @@ extension Ledger {
   }
 
   private func syncer(_ database: any Database, isRunning: Bool) throws -> LedgerStatus.Syncer? {
-    try database.prepare("SELECT mode, version, started_at, stopped_at FROM syncer").firstRow { row in
+    try database.prepare(
+      "SELECT mode, version, started_at, stopped_at, reload_error, reload_failed_at FROM syncer"
+    ).firstRow { row in
       var columns = Columns(row)
       return LedgerStatus.Syncer(
         mode: columns.text(), version: columns.text(), startedAt: Instant(microseconds: columns.integer()),
-        stoppedAt: columns.optionalInstant(), isRunning: isRunning)
+        stoppedAt: columns.optionalInstant(), isRunning: isRunning, reloadError: columns.optionalText(),
+        reloadFailedAt: columns.optionalInstant())
     }
   }
 

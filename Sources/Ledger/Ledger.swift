@@ -111,8 +111,10 @@ public actor Ledger {
   func write<Result>(_ body: (any Database) throws -> Result) throws -> Result {
     try guarded {
       let database = try current()
+      let fence = place.isFile ? nil : Fence.current
       do {
         let result = try database.transaction {
+          try fence?.check(in: database)
           let result = try body(database)
           Failpoint.commit.pass()
           return result
@@ -122,7 +124,7 @@ public actor Ledger {
       } catch {
         // Some may have been written by the transaction that failed.
         recentNodes = RecentNodes()
-        throw error
+        throw fence?.verdict(on: error, path: path) ?? error
       }
     }
   }

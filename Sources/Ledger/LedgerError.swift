@@ -21,6 +21,8 @@ public struct LedgerError: Error, Sendable, CustomStringConvertible {
     case denied
     /// Another syncer works on this ledger.
     case inUse
+    /// Another syncer has taken over the part that wrote; nothing of the transaction is kept.
+    case leaseLost
     /// The schema is older than this binary's, and this use may not migrate it.
     case olderSchema(found: Int, known: Int)
     case full
@@ -93,6 +95,7 @@ public struct LedgerError: Error, Sendable, CustomStringConvertible {
           + "GRANT SELECT ON ALL TABLES IN SCHEMA airflow_syncer TO the role"
       case .missing:
         "cannot be opened: does its folder exist, and may this user read it? The daemon creates the file at its first start"
+      case .leaseLost: "was not written: another airflow-syncer has taken over this part"
       case .inUse: "is in use by another airflow-syncer: stop it first, or give this one another `ledger`"
       case .full: "cannot be written, the disk is full: free some room; what was read is read again"
       case .readOnly: "may not be written by this user, or its file system or server is read-only"

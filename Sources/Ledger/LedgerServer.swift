@@ -14,11 +14,11 @@ struct LedgerServer {
 
   /// No statement of the ledger takes longer; a transaction that waits for another gives up before.
   private static let limits = TransactionLimits(
-    statementTimeout: 60_000, lockTimeout: 10_000, idleTimeout: 60_000, deadline: 90)
+    statementTimeout: 60_000, lockTimeout: 10_000, idleTimeout: 10_000, deadline: 90)
 
   /// Write transactions come one after the other, as they do in SQLite, and leave the time of the database behind: that is
   /// how `status` knows that a syncer is at work.
-  private static let lock = SQL(
+  static let lock = SQL(
     "UPDATE ledger SET seen_at = CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint) WHERE id = 1")
 
   /// For the one syncer that owns it; makes the ledger when there is none and migrates an older schema.
@@ -129,15 +129,20 @@ struct LedgerServer {
     private static func quoted(_ name: String) -> String { "\"\(name.replacing("\"", with: "\"\""))\"" }
   }
 
-  /// Whether a syncer has written lately. It notes every poll.
+  /// Whether a syncer works on it: one that has entered itself notes that every few seconds; of one that has not, the last
+  /// thing that it wrote is new.
   static func isInUse(_ database: any Database) throws -> Bool {
     try database.prepare(
       """
-      SELECT seen_at > extract(epoch FROM clock_timestamp()) * 1000000 - 60000000
-        AND EXISTS (SELECT 1 FROM syncer WHERE stopped_at IS NULL) FROM ledger
+      SELECT CASE WHEN EXISTS (SELECT 1 FROM daemon) THEN EXISTS (SELECT 1 FROM daemon WHERE \(isSeen))
+        ELSE seen_at > \(LeaseBook.now) - 60000000 AND EXISTS (SELECT 1 FROM syncer WHERE stopped_at IS NULL) END
+      FROM ledger
       """
     ).firstRow { $0.bool(0) } ?? false
   }
+
+  /// Of rows of `daemon`.
+  static let isSeen = "seen_at > \(LeaseBook.now) - \(LeaseRule.life)"
 
   /// Of all its tables and indexes.
   static func bytes(_ database: any Database) throws -> Int64 {

@@ -11,10 +11,31 @@ public struct LedgerStatus: Sendable {
     public var stoppedAt: Instant?
     /// Whether it runs now.
     public var isRunning: Bool
+    /// Why the configuration was not taken up when it was loaded anew last, and when.
+    public var reloadError: String?
+    public var reloadFailedAt: Instant?
+  }
+
+  /// One of the syncers that share a ledger in Postgres.
+  public struct Member: Sendable {
+    public var host: String
+    public var pid: Int64
+    /// `run`, `sync` or `ingest`
+    public var mode: String
+    public var version: String
+    public var startedAt: Instant
+    /// When it looked after its leases last, by the database's clock.
+    public var seenAt: Instant
+    /// Whether it did so lately.
+    public var isAlive: Bool
+    /// The parts that it works as; none for one that stands by.
+    public var leads: [PartName]
   }
 
   public struct Airflow: Sendable {
     public var name: String
+    /// Whether the configuration names it; what the ledger has of one that is gone stays there.
+    public var isConfigured = true
     public var airflowVersion: String?
     public var alembicVersion: String?
     public var isConnected: Bool
@@ -46,6 +67,8 @@ public struct LedgerStatus: Sendable {
 
   public struct DbtAccount: Sendable {
     public var name: String
+    /// Whether the configuration names it; what the ledger has of one that is gone stays there.
+    public var isConfigured = true
     public var accountID: Int64
     /// Runs that are to be asked for, or asked for again.
     public var waiting: Int
@@ -58,6 +81,8 @@ public struct LedgerStatus: Sendable {
 
   public struct Sink: Sendable {
     public var name: String
+    /// Whether the configuration names it; what the ledger has of one that is gone stays there.
+    public var isConfigured = true
     public var type: String
     public var delivered: Int64
     public var pending: Int
@@ -82,6 +107,8 @@ public struct LedgerStatus: Sendable {
   }
 
   public var syncer: Syncer?
+  /// Of a ledger in Postgres; empty for a file.
+  public var members: [Member] = []
   public var airflow: [Airflow]
   public var accounts: [DbtAccount]
   public var sinks: [Sink]

@@ -4,7 +4,7 @@ import OpenLineage
 
 /// The names under which runs are told to an OpenLineage backend, by Airflow instance and dbt Cloud account, and the
 /// making of an event's bytes. Pure.
-public struct LineageNaming: Sendable {
+public struct LineageNaming: Hashable, Sendable {
   /// How the runs of one Airflow instance are named.
   public struct Airflow: Hashable, Sendable {
     /// Airflow's `[openlineage] namespace`.

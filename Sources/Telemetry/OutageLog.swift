@@ -69,6 +69,11 @@ public final class OutageLog: Sendable {
     telemetry.emit(PartnerBack(outage: outage, seconds: now() - outage.began))
   }
 
+  /// Nobody asks the partner any more: whether it is away is not known.
+  public func forget(_ kind: String, _ partner: String) {
+    outages.withLock { _ = $0.removeValue(forKey: Key(kind: kind, partner: partner)) }
+  }
+
   /// Who is away now, the longest away first.
   public var current: [Outage] {
     outages.withLock { Array($0.values) }

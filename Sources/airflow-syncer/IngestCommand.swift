@@ -18,9 +18,10 @@ enum IngestCommand {
     defer { interrupts.cancel() }
     let outcome: Ingestion.Outcome
     do { outcome = try await work.value } catch let error as LedgerError where error.kind == .inUse {
+      let who = error.detail.map { " (\($0))" } ?? ""
       throw CommandFailure(
         message:
-          "the daemon, or another command, works on \(configuration.ledgerPlace.name). A daemon records dbt runs itself "
+          "the daemon, or another command, works on \(configuration.ledgerPlace.name)\(who). A daemon records dbt runs itself "
           + "with `runs: all` in dbt_cloud, and folders that are listed in dbt_artifacts; or stop it, ingest, and start it "
           + "again", code: .temporary)
     } catch let error as LedgerError {

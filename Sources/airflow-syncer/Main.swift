@@ -75,7 +75,7 @@ import Telemetry
       StandardOutput.writeError("airflow-syncer: \(error.description)\n")
       switch error.kind {
       case .full, .readOnly, .corrupt: return .ioError
-      case .inUse, .busy: return .temporary
+      case .inUse, .busy, .leaseLost: return .temporary
       case .newerSchema, .olderSchema, .notALedger, .refused, .denied: return .configuration
       case .missing, .unmade, .unreachable: return .unavailable
       case .other: return .internalError

@@ -6,10 +6,11 @@ import Platform
 /// `airflow-syncer run`: the daemon.
 enum RunCommand {
   static func perform(_ command: ParsedCommand) async throws -> ExitCode {
-    let configuration = try loadConfiguration(command)
-    // Before anything is opened, so that a signal is never missed.
+    // Before anything is read or opened, so that a signal is never missed.
     let stop = signals([SIGTERM, SIGINT, SIGHUP])
-    try await Daemon(configuration, telemetry: makeTelemetry(command)).run(until: stop)
+    let configuration = try loadConfiguration(command)
+    let daemon = try Daemon(configuration, telemetry: makeTelemetry(command)) { try loadConfiguration(command) }
+    try await daemon.run(until: stop)
     return .ok
   }
 }

@@ -1,4 +1,5 @@
 import CommandLine
+import Configuration
 import Engine
 import ExecutionModel
 import Glibc
@@ -15,17 +16,18 @@ enum StatusCommand {
     let intervals = configuration.airflow.map { ($0.name, $0.pollInterval.totalSeconds) }
     while true {
       let code = try await show(
-        ledger, command, accounts, pollIntervals: Dictionary(intervals) { first, _ in first })
+        ledger, command, configuration, accounts, pollIntervals: Dictionary(intervals) { first, _ in first })
       guard command.flag(.watch) else { return code }
       try await Task.sleep(for: .seconds(2))
     }
   }
 
   private static func show(
-    _ ledger: Ledger, _ command: ParsedCommand, _ accounts: [AccountDirectory.Account],
+    _ ledger: Ledger, _ command: ParsedCommand, _ configuration: Configuration,
+    _ accounts: [AccountDirectory.Account],
     pollIntervals: [String: Double]
   ) async throws -> ExitCode {
-    let status: LedgerStatus
+    var status: LedgerStatus
     var loading: [String: AccountLoading] = [:]
     do {
       status = try await ledger.status()
@@ -39,6 +41,9 @@ enum StatusCommand {
       }
       return .down
     }
+    status.compare(
+      airflow: Set(configuration.airflow.map(\.name)), accounts: Set(configuration.dbtCloud.map(\.name)),
+      sinks: Set(configuration.sinks.map(\.name)))
     let now = Instant(microseconds: wallClockMicroseconds())
     let health = Health(status, now: now, pollIntervals: pollIntervals)
     if command.flag(.json) {
@@ -89,10 +94,14 @@ enum StatusJSON {
           $0.member("running", syncer.isRunning)
           $0.member("started_at", syncer.startedAt)
           $0.member("stopped_at", syncer.stoppedAt)
+          $0.member("reload_error", syncer.reloadError)
+          $0.member("reload_failed_at", syncer.reloadFailedAt)
         }
       } else {
         writer.null()
       }
+      writer.key("daemons")
+      writer.array { writer in for member in status.members { write(member, to: &writer) } }
       writer.key("ledger")
       writer.object {
         $0.member("path", status.path)
@@ -131,14 +140,28 @@ enum StatusJSON {
         writer.key(name)
         writer.null()
       }
-      for name: StaticString in ["airflow", "dbt_cloud", "sinks"] { writer.member(name, [String]()) }
+      for name: StaticString in ["daemons", "airflow", "dbt_cloud", "sinks"] { writer.member(name, [String]()) }
     }
     return writer.text
+  }
+
+  private static func write(_ member: LedgerStatus.Member, to writer: inout JSONWriter) {
+    writer.object {
+      $0.member("host", member.host)
+      $0.member("pid", member.pid)
+      $0.member("mode", member.mode)
+      $0.member("version", member.version)
+      $0.member("alive", member.isAlive)
+      $0.member("started_at", member.startedAt)
+      $0.member("seen_at", member.seenAt)
+      $0.member("leads", member.leads.map(\.description))
+    }
   }
 
   private static func write(_ airflow: LedgerStatus.Airflow, now: Instant, to writer: inout JSONWriter) {
     writer.object { writer in
       writer.member("name", airflow.name)
+      writer.member("configured", airflow.isConfigured)
       writer.member("airflow_version", airflow.airflowVersion)
       writer.member("alembic_version", airflow.alembicVersion)
       writer.member("connected", airflow.isConnected)
@@ -183,6 +206,7 @@ enum StatusJSON {
   ) {
     writer.object {
       $0.member("name", account.name)
+      $0.member("configured", account.isConfigured)
       $0.member("account_id", account.accountID)
       $0.member("pending", account.waiting)
       $0.key("all_runs")
@@ -205,6 +229,7 @@ enum StatusJSON {
   private static func write(_ sink: LedgerStatus.Sink, now: Instant, to writer: inout JSONWriter) {
     writer.object {
       $0.member("name", sink.name)
+      $0.member("configured", sink.isConfigured)
       $0.member("type", sink.type)
       $0.member("delivered", sink.delivered)
       $0.member("pending", sink.pending)
@@ -226,6 +251,9 @@ struct StatusScreen {
     _ status: LedgerStatus, _ health: Health, _ loading: [String: AccountLoading] = [:], now: Instant
   ) -> String {
     var lines = [headline(health, status, now: now)]
+    if !status.members.isEmpty {
+      lines += layout.table(["DAEMON", "MODE", "VERSION", "SINCE", "SEEN", "LEADS"], status.members.map(row))
+    }
     if !status.airflow.isEmpty {
       lines += layout.table(
         ["AIRFLOW", "VERSION", "SOURCE", "LAG", "RUNS", "OPEN", "DB ms/POLL", "BACKFILL", "LAST SWEEP", "ERROR"],
@@ -239,7 +267,7 @@ struct StatusScreen {
           return [
             account.name, String(account.accountID), account.lastCallAt?.clock ?? "-", String(account.waiting),
             account.callsPerMinute.map(String.init) ?? "-", allRuns(loading[account.name]),
-            account.error ?? silence ?? "-",
+            account.isConfigured ? account.error ?? silence ?? "-" : Self.notConfigured,
           ]
         }, right: [3, 4])
     }
@@ -250,7 +278,9 @@ struct StatusScreen {
           let age = sink.oldestPendingAt.map { Layout.duration(now.seconds(since: $0)) }
           return [
             sink.name, sink.type, Layout.grouped(sink.delivered), String(sink.pending), age ?? "-", String(sink.parked),
-            sink.error ?? sink.newestReason ?? "-",
+            sink.isConfigured
+              ? sink.error ?? sink.newestReason ?? "-"
+              : sink.pending > 0 ? "\(Self.notConfigured): what is pending waits until it is" : Self.notConfigured,
           ]
         }, right: [2, 3, 4, 5])
     }
@@ -264,6 +294,16 @@ struct StatusScreen {
     if let next = health.next { lines.append("NEXT       \(next)") }
     return lines.map { Layout.fitted($0, to: max(layout.columns, $0.hasPrefix("\u{1B}") ? Int.max : layout.columns)) }
       .joined(separator: "\n") + "\n"
+  }
+
+  private static let notConfigured = "not configured"
+
+  private func row(_ member: LedgerStatus.Member) -> [String] {
+    let leads = member.leads.map(\.description).joined(separator: " ")
+    return [
+      "\(member.host) \(member.pid)", member.mode, member.version, "\(member.startedAt.date) \(member.startedAt.clock)",
+      member.seenAt.clock, !member.isAlive ? "gone" : leads.isEmpty ? "stands by" : leads,
+    ]
   }
 
   private func allRuns(_ loading: AccountLoading?) -> String {
@@ -302,7 +342,7 @@ struct StatusScreen {
       airflow.name, airflow.airflowVersion ?? "-", (airflow.role ?? "-") + replay, lag ?? "-",
       Layout.grouped(Int64(airflow.runs)), String(airflow.openRuns),
       airflow.pollMilliseconds.map { String(Double(Int($0 * 10)) / 10) } ?? "-", backfill,
-      sweep ?? "-", airflow.error ?? sweepError ?? "-",
+      sweep ?? "-", airflow.isConfigured ? airflow.error ?? sweepError ?? "-" : Self.notConfigured,
     ]
   }
 }

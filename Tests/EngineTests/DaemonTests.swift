@@ -41,7 +41,8 @@ import Testing
     try await eventually("two signs of life") { socket.messages.count { $0 == "WATCHDOG=1" } >= 2 }
     try await eventually("a status") { socket.messages.contains { $0.hasPrefix("STATUS=") && $0.contains(" runs (") } }
     daemon.signal(SIGHUP)
-    try await eventually("a word about the reload") { daemon.output.errorText.contains("systemctl restart") }
+    try await eventually("a word about the reload") { daemon.output.errorText.contains("configuration_reloaded") }
+    try await eventually("READY") { socket.messages.count { $0 == "READY=1" } == 2 }
     #expect(daemon.isRunning)
     daemon.signal(SIGTERM)
     #expect(try await daemon.finish(within: 10).status == 0)

@@ -11,6 +11,7 @@ final class EventBackend: Sendable {
     var bodies: [[UInt8]] = []
     var requests = 0
     var answer = LoopbackResponse(status: 201)
+    var rule: (@Sendable (Int) -> LoopbackResponse?)?
   }
 
   private let state = Mutex(State())
@@ -39,6 +40,9 @@ final class EventBackend: Sendable {
   /// What it answers from now on; only what it accepts is kept.
   func answer(_ response: LoopbackResponse) { state.withLock { $0.answer = response } }
 
+  /// What it answers to the first request, the second and so on, where the rule says something.
+  func answer(by rule: (@Sendable (Int) -> LoopbackResponse?)?) { state.withLock { $0.rule = rule } }
+
   /// Every accepted body, in the order in which it came.
   var bodies: [[UInt8]] { state.withLock { $0.bodies } }
   /// Requests, accepted or not.
@@ -48,10 +52,9 @@ final class EventBackend: Sendable {
   private func take(_ request: LoopbackRequest) -> LoopbackResponse {
     state.withLock { state in
       state.requests += 1
-      if state.answer.status < 300, state.answer.delaySeconds == 0, let body = request.decodedBody {
-        state.bodies.append(body)
-      }
-      return state.answer
+      let answer = state.rule?(state.requests) ?? state.answer
+      if answer.status < 300, answer.delaySeconds < 1, let body = request.decodedBody { state.bodies.append(body) }
+      return answer
     }
   }
 }

@@ -4,9 +4,13 @@ import Testing
 
 /// The program as users start it.
 enum Program {
+  /// Another release, in place of the one that was built.
+  @TaskLocal static var other: String?
+
   /// Beside the test bundle, whatever the build's configuration.
   static var path: String {
     get throws {
+      if let other { return other }
       let folders = CommandLine.arguments.first.map { [String($0[..<($0.lastIndex(of: "/") ?? $0.startIndex)])] } ?? []
       let candidates =
         folders.map { "\($0)/airflow-syncer" }

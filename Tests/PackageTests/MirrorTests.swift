@@ -42,6 +42,11 @@ struct MirrorTests {
     ],
     "Engine": [
       "Alarm": "every service of the daemon waits on one; driven by its tests",
+      "Bells": "DaemonTests", "CaptureService": "DaemonTests", "DeliveryService": "DaemonTests",
+      "EnrichmentService": "DaemonTests", "FolderService": "IngestionTests", "Service": "DaemonTests",
+      "ConfigurationChange": "ReloadTests", "PartKeeper": "ReloadTests",
+      "LeaseKeeper": "FleetTests", "PassLeases": "FleetTests",
+      "Workbench": "every pass goes through it",
       "ArtifactReader": "a thread for DbtArtifacts, which has tests of its own; every pass goes through it",
       "PartnerFailure": "words for the log of an outage; driven by the tests of lost partners",
       "Configuration+Parts": "every pass goes through it", "EngineEvents": "Package/DocumentsTests",
@@ -87,6 +92,7 @@ struct MirrorTests {
     "Ledger": [
       "AirflowRows": "LedgerRecordsTests", "CaptureBatch": "CaptureWriterTests", "DbtRows": "LedgerRecordsTests",
       "AttemptReference": "LedgerChecksTests", "DbtNodeRow": "DbtNodeWriterTests",
+      "Fence": "LeaseBookTests", "Ledger+Members": "LeaseBookTests", "PartName": "LeaseRuleTests",
       "DbtRunWriter": "LedgerDbtRunsTests", "DbtRunWriter+Records": "LedgerWantedRunsTests",
       "Ledger+Capture": "CaptureWriterTests", "LedgerPlace": "LedgerServerTests", "LinkAim": "LinkSettlerTests",
       "LostTryOpener": "LedgerLostTriesTests", "LostTryReader": "LedgerLostTriesTests",

@@ -69,7 +69,7 @@ struct SystemdUnitTests {
     for line in [
       "Type=notify", "StateDirectory=airflow-syncer", "StateDirectoryMode=0750", "UMask=0027", "User=airflow-syncer",
       "Group=airflow-syncer", "TimeoutStopSec=15", "Restart=on-failure", "RestartPreventExitStatus=64 78",
-      "WatchdogSec=60",
+      "WatchdogSec=60", "ExecReload=/bin/kill -HUP $MAINPID",
     ] {
       #expect(lines.contains { $0 == line }, "\(line)")
     }

@@ -240,6 +240,18 @@ public final class PostgresServer: Sendable {
     guard output.status == 0 else { throw TestServerError("\(path): \(output.errorText.suffix(4000))") }
   }
 
+  /// A schema of a database with all that is in it, as SQL.
+  public func dump(schema: String, of database: String) async throws -> [UInt8] {
+    let output = try await Subprocess.run(
+      [
+        "\(binaries)/pg_dump", "-h", folder.path, "-p", String(port), "-U", Self.superuser, "-d", database, "-n",
+        schema,
+        "--no-owner", "--no-privileges",
+      ], timeout: 60)
+    guard output.status == 0 else { throw TestServerError("pg_dump: \(output.errorText)") }
+    return output.standardOutput
+  }
+
   /// The psql that belongs to the server.
   var psqlProgram: String { "\(binaries)/psql" }
 

@@ -1,0 +1,63 @@
+import Ledger
+import Platform
+import Sinks
+import Telemetry
+
+/// Delivers to one sink. After the sign it goes on with what is due until the time to finish is over.
+struct DeliveryService: Service {
+  private let sink: any Sink
+  private let around: ServiceSurroundings
+
+  init(_ sink: any Sink, _ surroundings: ServiceSurroundings) {
+    self.sink = sink
+    around = surroundings
+  }
+
+  func close() async { await sink.close() }
+
+  func run(until stop: StopSign) async {
+    let alarm = around.bells.alarm(of: PartName(.sink, sink.name))
+    stop.onSet { alarm.ring() }
+    while true {
+      var wait = around.longestWait
+      do {
+        let progress = try await around.ledger.progress(ofSink: sink.name)
+        let silence = Double(progress.notBefore - wallClockMicroseconds()) / 1e6
+        // No sink waits for longer than an hour: a clock that was set back must not silence one for years.
+        if silence > 0, silence <= 3600 {
+          wait = silence
+          if stop.isSet { return }
+        } else {
+          let round = try await sink.deliver()
+          note(round)
+          if round.wasIdle {
+            if stop.isSet { return }
+            if let next = try await around.ledger.nextRetry(ofSink: progress.id) {
+              wait = min(wait, max(0.1, Double(next - wallClockMicroseconds()) / 1e6))
+            }
+          } else {
+            // After an outage the silence is waited for above.
+            wait = 0
+            if stop.isSet, round.outage != nil { return }
+          }
+        }
+      } catch is CancellationError {
+        return
+      } catch {
+        around.noteLedger(error)
+        wait = 5
+      }
+      if stop.isOver || Task.isCancelled { return }
+      if wait > 0 { await alarm.wait(seconds: wait) }
+    }
+  }
+
+  private func note(_ round: DeliveryRound) {
+    if let outage = round.outage {
+      around.outages.failed("sink", sink.name, cause: outage.cause, detail: outage.detail)
+    } else if round.delivered > 0 {
+      around.outages.succeeded("sink", sink.name)
+    }
+    if round.delivered + round.parked > 0 { around.telemetry.emit(ItemsDelivered(sink: sink.name, round: round)) }
+  }
+}
