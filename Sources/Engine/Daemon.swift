@@ -9,19 +9,24 @@ import Telemetry
 /// The syncer as a service: reads every Airflow instance, fetches dbt runs and delivers, each at its own pace, until it
 /// is told to stop. The loss of a partner is logged once, retried and healed; it stops none of the others.
 public struct Daemon: Sendable {
-  private let workshop: Workshop
-  private let telemetry: Telemetry
-  private let outages: OutageLog
+  let workshop: Workshop
+  let telemetry: Telemetry
+  let outages: OutageLog
   private let notifier: ServiceNotifier
+  let telling: Telling?
+  let stages = StageTimes()
 
   /// Seconds that delivery may go on after a request to stop.
   private static let drainSeconds = 6.0
   /// Seconds after which the process ends, whatever hangs.
   private static let stopSeconds = 9.5
 
-  public init(_ configuration: Configuration, telemetry: Telemetry, notifier: ServiceNotifier = ServiceNotifier())
-    throws
-  {
+  /// - Parameter telling: what is told over the status socket; nil opens none.
+  public init(
+    _ configuration: Configuration, telemetry: Telemetry, notifier: ServiceNotifier = ServiceNotifier(),
+    telling: Telling? = nil
+  ) throws {
+    self.telling = telling
     workshop = try Workshop(configuration)
     self.telemetry = telemetry
     self.notifier = notifier
@@ -35,6 +40,7 @@ public struct Daemon: Sendable {
   public func run(until signals: AsyncStream<Int32>) async throws {
     try await workshop.open(mode: "run")
     telemetry.emit(SyncerStarted(version: SyncerVersion.current, ledger: workshop.ledger.path))
+    let socket = openStatusSocket()
     notifier.ready(status: "started")
     let stop = StopSign()
     await withTaskGroup(of: Void.self) { group in
@@ -68,6 +74,7 @@ public struct Daemon: Sendable {
       stop.set(seconds: 0)
       group.cancelAll()
     }
+    await socket?.close()
     await workshop.close()
     telemetry.emit(SyncerStopped())
   }
@@ -107,7 +114,7 @@ public struct Daemon: Sendable {
       let begin = monotonicSeconds()
       var wait = interval
       do {
-        let outcome = try await capture.poll()
+        let outcome = try await stages.measure("poll", capture.instance) { try await capture.poll() }
         outages.succeeded("airflow", capture.instance)
         // A poll writes to the ledger, at least that it has worked.
         outages.succeeded("ledger", workshop.ledger.path)
@@ -138,7 +145,7 @@ public struct Daemon: Sendable {
     while !stop.isSet {
       do {
         guard try await capture.hasHistory() else { break }
-        let outcome = try await capture.loadHistory()
+        let outcome = try await stages.measure("history", capture.instance) { try await capture.loadHistory() }
         failures = 0
         if outcome.newRuns + outcome.changedRuns > 0 { workshop.ringAfterCapture() }
         telemetry.emit(HistoryLoaded(instance: capture.instance, outcome: outcome))
@@ -177,7 +184,7 @@ public struct Daemon: Sendable {
     var failures = 0
     while !stop.isSet, !total.isFinished {
       do {
-        let slice = try await capture.sweep()
+        let slice = try await stages.measure("sweep", capture.instance) { try await capture.sweep() }
         total += slice
         failures = 0
         if slice.newRuns + slice.changedRuns > 0 { workshop.ringAfterCapture() }
@@ -202,7 +209,7 @@ public struct Daemon: Sendable {
     while !stop.isSet {
       var wait = 30.0
       do {
-        let outcome = try await enrichment.round()
+        let outcome = try await stages.measure("fetch", name) { try await enrichment.round() }
         if let outage = outcome.outage {
           outages.failed("dbt_cloud", name, cause: PartnerFailure(outage).cause, detail: outage.description)
           wait = max(outage.retryAfter ?? 0, await enrichment.waitAfterOutage)
@@ -273,7 +280,7 @@ public struct Daemon: Sendable {
           wait = silence
           if stop.isSet { return }
         } else {
-          let round = try await sink.deliver()
+          let round = try await stages.measure("deliver", sink.name) { try await sink.deliver() }
           note(round, of: sink)
           if round.wasIdle {
             if stop.isSet { return }

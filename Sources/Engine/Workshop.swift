@@ -39,6 +39,7 @@ struct Workshop: Sendable {
   /// - Throws: `LedgerError`
   func open(mode: String) async throws {
     try await ledger.open()
+    try await ledger.register(keeping: configuration.keptWords)
     await ledger.register(lineageRunID: configuration.lineageRunID)
     try await ledger.register(accounts: AccountDirectory(accounts: configuration.dbtCloud.map(\.directoryEntry)))
     try await ledger.register(sinks: configuration.sinks.map(\.registration))

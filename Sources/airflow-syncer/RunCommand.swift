@@ -9,7 +9,8 @@ enum RunCommand {
     let configuration = try loadConfiguration(command)
     // Before anything is opened, so that a signal is never missed.
     let stop = signals([SIGTERM, SIGINT, SIGHUP])
-    try await Daemon(configuration, telemetry: makeTelemetry(command)).run(until: stop)
+    let telling = Daemon.Telling(configurationPath: command.configurationPath, writing: StatusAnswer.write)
+    try await Daemon(configuration, telemetry: makeTelemetry(command), telling: telling).run(until: stop)
     return .ok
   }
 }
