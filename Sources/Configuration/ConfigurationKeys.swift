@@ -30,7 +30,7 @@ enum TopKeys {
     "sinks", .mappings, default: "[]", shown: true, inside: SinkKeys.section,
     "Where records are forwarded to. Without any, they are in the ledger: `airflow-syncer runs`.")
   static let record = Key(
-    "record", .mapping, example: "{ conf: redact, messages: keep }", inside: RecordKeys.section,
+    "record", .mapping, example: "{ conf: redact, messages: keep, sensitive_names: [] }", inside: RecordKeys.section,
     "What is kept and sent of what others have written: a DAG run's conf, and messages of dbt.")
   static let allowInlineSecrets = Key(
     "allow_inline_secrets", .bool, default: "false",

@@ -112,7 +112,8 @@ struct SecretsInText {
     else { return nil }
     let start = index + word.count
     let end = wordEnd(from: start, in: bytes)
-    return end - start >= 8 ? start..<end : nil
+    // A name with its secret masked already says enough.
+    return end - start >= 8 && !bytes[..<end].suffix(3).elementsEqual(Redaction.mask.utf8) ? start..<end : nil
   }
 
   private static func wordEnd(from start: Int, in bytes: [UInt8]) -> Int {

@@ -67,6 +67,9 @@ public final class FaultProxy: Sendable {
   /// The next connections suffer these, one each, after those that were said before.
   public func plan(_ faults: [Fault]) { state.withLock { $0.plan += faults } }
 
+  /// Nothing more is to happen.
+  public func forgive() { state.withLock { $0.plan = [] } }
+
   /// Connections so far.
   public var connections: Int { state.withLock { $0.connections } }
   /// Planned faults that a connection has met.
