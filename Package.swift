@@ -112,7 +112,7 @@ let package = Package(
       name: "HistorySimulator", dependencies: ["ExecutionModel", "JSONText", "Platform", "TestServers", "CLibPQ"],
       path: "Tests/HistorySimulator", exclude: ["README.md"], swiftSettings: swift),
     tests("ExecutionModel", []),
-    tests("Platform", []),
+    tests("Platform", ["TestServers"]),
     tests("JSONText", ["ExecutionModel", "TestServers"]),
     tests("Postgres", ["Storage", "TestServers"]),
     tests("Storage", ["SQLite", "TestServers"]),

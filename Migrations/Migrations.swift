@@ -18,12 +18,14 @@ public enum Migrations {
     Migration(version: 4, name: "sqlite_0004_searches", sql: text(PackageResources.sqlite_0004_searches_sql)),
     Migration(version: 5, name: "sqlite_0005_nodes", sql: text(PackageResources.sqlite_0005_nodes_sql)),
     Migration(version: 6, name: "sqlite_0006_projects", sql: text(PackageResources.sqlite_0006_projects_sql)),
+    Migration(version: 9, name: "sqlite_0009_kept_words", sql: text(PackageResources.sqlite_0009_kept_words_sql)),
     Migration(version: 10, name: "sqlite_0010_life", sql: text(PackageResources.sqlite_0010_life_sql)),
   ]
 
   /// For a ledger in Postgres. They run with `search_path` set to the ledger's schema.
   public static let postgres: [Migration] = [
     Migration(version: 1, name: "postgres_0001_ledger", sql: text(PackageResources.postgres_0001_ledger_sql)),
+    Migration(version: 4, name: "postgres_0004_kept_words", sql: text(PackageResources.postgres_0004_kept_words_sql)),
     Migration(version: 5, name: "postgres_0005_life", sql: text(PackageResources.postgres_0005_life_sql)),
   ]
 

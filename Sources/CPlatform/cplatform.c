@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -42,5 +44,11 @@ int cplatform_notify(const char *path, const char *message) {
 }
 
 void cplatform_limit_heaps(int count) { mallopt(M_ARENA_MAX, count); }
+
+void cplatform_forbid_dumps(void) {
+  struct rlimit none = {0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
 
 void cplatform_trim(void) { malloc_trim(0); }

@@ -2,6 +2,8 @@
 /// the working directory (a relative path of the file counts from the file's own folder).
 public struct Configuration: Sendable, Equatable {
   public var ledger: LedgerLocation
+  /// The unix socket on which the daemon tells how it does.
+  public var statusSocket: String
   public var airflow: [AirflowConfiguration]
   public var dbtCloud: [DbtCloudConfiguration]
   public var dbtArtifacts: [DbtArtifactsConfiguration]
@@ -92,5 +94,13 @@ public enum LedgerLocation: Sendable, Hashable {
 
   var dsn: DataSourceName? {
     if case .postgres(let dsn, _) = self { dsn } else { nil }
+  }
+
+  /// Where the daemon tells how it does, when the file does not say.
+  var statusSocket: String {
+    switch self {
+    case .sqlite(let path): path + ".sock"
+    case .postgres: "/run/airflow-syncer/status.sock"
+    }
   }
 }

@@ -27,6 +27,7 @@ struct ConfigurationDecoder {
       self.dbtArtifacts($0)
     }
     let record = self.record(top)
+    let statusSocket = top.read(TopKeys.statusSocket)
 
     if let instances, instances.isEmpty, dbtArtifacts.isEmpty, !dbtCloud.contains(where: { $0.value?.runs != .linked })
     {
@@ -45,7 +46,8 @@ struct ConfigurationDecoder {
 
     guard let ledger, let record else { return nil }
     return Configuration(
-      ledger: ledger, airflow: airflow.compactMap(\.value), dbtCloud: dbtCloud.compactMap(\.value),
+      ledger: ledger, statusSocket: statusSocket ?? ledger.statusSocket, airflow: airflow.compactMap(\.value),
+      dbtCloud: dbtCloud.compactMap(\.value),
       dbtArtifacts: dbtArtifacts.compactMap(\.value),
       sinks: sinks.compactMap(\.value), record: record, allowInlineSecrets: allowInlineSecrets,
       allowPlainHTTP: allowPlainHTTP)
@@ -248,8 +250,13 @@ struct ConfigurationDecoder {
     let reader = SectionReader(node, RecordKeys.section, path: TopKeys.record.row.name, diagnostics)
     let conf = reader?.read(RecordKeys.conf)
     let messages = reader?.read(RecordKeys.messages)
-    guard let conf, let messages else { return nil }
-    return RecordConfiguration(conf: conf, messages: messages)
+    let sensitiveNames = reader?.read(RecordKeys.sensitiveNames)
+    if let reader, sensitiveNames?.contains(where: { !$0.contains { $0.isLetter || $0.isNumber } }) == true {
+      reader.error(
+        RecordKeys.sensitiveNames, "expected names with letters or digits: an empty one is part of every name")
+    }
+    guard let conf, let messages, let sensitiveNames else { return nil }
+    return RecordConfiguration(conf: conf, messages: messages, sensitiveNames: sensitiveNames)
   }
 
   // MARK: Values

@@ -11,6 +11,10 @@ enum TopKeys {
     "ledger_password_command", .command, example: "[vault, kv, get, -field=password, secret/ledger]",
     insteadOf: "ledger_password_file",
     "A command that prints the password within 10 s: a line for the shell, or a list.")
+  static let statusSocket = Key(
+    "status_socket", .path, example: "/run/airflow-syncer/status.sock",
+    "A unix socket on which the daemon tells how it does, for `status`; default: the ledger's file with `.sock` after it, or "
+      + "with a ledger in Postgres /run/airflow-syncer/status.sock.")
   static let airflow = Key(
     "airflow", .mappings, default: "[]", shown: true, inside: AirflowKeys.section,
     "The Airflow metadata databases to read. At least one, unless dbt runs are wanted for their own sake: `runs: all` of "
@@ -26,9 +30,8 @@ enum TopKeys {
     "sinks", .mappings, default: "[]", shown: true, inside: SinkKeys.section,
     "Where records are forwarded to. Without any, they are in the ledger: `airflow-syncer runs`.")
   static let record = Key(
-    "record", .mapping, example: "{ conf: redact, messages: keep }", inside: RecordKeys.section,
-    "What goes into records as it came. conf: redact (what looks like a secret), keep or drop; messages of dbt results: "
-      + "keep or drop.")
+    "record", .mapping, example: "{ conf: redact, messages: keep, sensitive_names: [] }", inside: RecordKeys.section,
+    "What is kept and sent of what others have written: a DAG run's conf, and messages of dbt.")
   static let allowInlineSecrets = Key(
     "allow_inline_secrets", .bool, default: "false",
     "Accept passwords and tokens in this file itself. Better: password_file, token_file.")
@@ -39,7 +42,8 @@ enum TopKeys {
   static let section = Section(
     path: "",
     rows: [
-      ledger.row, ledgerPasswordFile.row, ledgerPasswordCommand.row, airflow.row, dbtCloud.row, dbtArtifacts.row,
+      ledger.row, ledgerPasswordFile.row, ledgerPasswordCommand.row, statusSocket.row, airflow.row, dbtCloud.row,
+      dbtArtifacts.row,
       sinks.row, record.row, allowInlineSecrets.row,
       allowPlainHTTP.row,
     ])
@@ -230,11 +234,15 @@ enum SinkKeys {
 enum RecordKeys {
   static let conf = Key(
     "conf", ValueType<ConfPolicy>.choice, default: "redact",
-    "A DAG run's conf: redact replaces what looks like a secret by ***.")
+    "A DAG run's conf: keep it, drop it, or redact what looks like a secret, which becomes `***` before it is kept.")
   static let messages = Key(
-    "messages", ValueType<MessagePolicy>.choice, default: "keep", "The messages of dbt results, which may quote data.")
+    "messages", ValueType<MessagePolicy>.choice, default: "keep",
+    "The messages of dbt and dbt Cloud, which may quote data: keep, drop, or redact what looks like a secret.")
+  static let sensitiveNames = Key(
+    "sensitive_names", ValueType<[String]>.list(of: .text, name: "list of names"), default: "[]",
+    "More names whose values are secrets, as Airflow's `[core] sensitive_var_conn_names`; a part of a name is enough.")
 
-  static let section = Section(path: "record", rows: [conf.row, messages.row])
+  static let section = Section(path: "record", rows: [conf.row, messages.row, sensitiveNames.row])
 }
 
 extension Section {

@@ -1,7 +1,9 @@
-/// What goes into records as it came: `record:`.
+/// What is kept and sent of what others have written: `record:`.
 public struct RecordConfiguration: Sendable, Hashable {
   public var conf: ConfPolicy
   public var messages: MessagePolicy
+  /// Names that hold secrets, besides those that Airflow knows.
+  public var sensitiveNames: [String] = []
 }
 
 /// What becomes of a DAG run's `conf`.
@@ -15,5 +17,7 @@ public enum ConfPolicy: String, Sendable, CaseIterable {
 /// What becomes of the messages in dbt's results, which may quote data.
 public enum MessagePolicy: String, Sendable, CaseIterable {
   case keep
+  /// Values whose name looks like a secret's, and passwords in addresses, become `***`.
+  case redact
   case drop
 }

@@ -151,8 +151,10 @@ public actor DbtCloudClient {
 
   /// What v3 of the API says of a project, asked for once a day. Where the token must not see it, it has no name and no
   /// connection and ``DbtProject/problem`` says why; it is asked for again after an hour then.
-  /// - Throws: `CancellationError`
-  public func project(_ id: Int64) async throws -> DbtProject {
+  /// - Parameter mayGiveUp: whether a project of which nothing is known will do without its name, when the same call may
+  ///   succeed later: datasets are named by its connection, and what was sent with other names is never taken back.
+  /// - Throws: ``DbtCloudError`` that is retryable, unless `mayGiveUp`; `CancellationError`
+  public func project(_ id: Int64, mayGiveUp: Bool = true) async throws -> DbtProject {
     if let known = projects[id], known.askAgainAt > clock.now() { return known.project }
     let endpoint = Endpoint.project(account: account.accountID, project: id)
     var project: DbtProject
@@ -161,6 +163,7 @@ public actor DbtCloudClient {
       let read = try envelope(of: answer, endpoint) { cursor in try DbtProject(reading: &cursor) }
       project = read.data ?? DbtProject(problem: "\(account.url)\(endpoint.path) has no `data`")
     } catch let error as DbtCloudError {
+      if error.isRetryable, !mayGiveUp, projects[id]?.project.name == nil { throw error }
       project = projects[id]?.project ?? DbtProject()
       project.problem = error.description
     }

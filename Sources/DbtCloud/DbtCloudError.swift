@@ -1,4 +1,5 @@
 import ExecutionModel
+import HTTPClient
 
 /// Why dbt Cloud did not give what was asked for. Never holds a token.
 public struct DbtCloudError: Error, Hashable, Sendable, CustomStringConvertible {
@@ -112,7 +113,9 @@ public struct DbtCloudError: Error, Hashable, Sendable, CustomStringConvertible 
 /// Text of a foreign server, made fit for one line of a log: printable, shortened, without the token that was sent.
 func printable(_ text: some Sequence<UInt8>, limit: Int = 80, hiding secret: String) -> String {
   // By bytes: as characters, a letter and a mark after it are another letter.
-  let shown = String(decoding: hide(Array(secret.utf8), in: text, atMost: 8 * limit), as: UTF8.self)
+  let mask = SecretMask([secret])
+  let shown = String(
+    decoding: mask.masked(Array(text.prefix(8 * limit + mask.longest))).prefix(8 * limit), as: UTF8.self)
   var line = ""
   for scalar in shown.unicodeScalars {
     let isSpace = scalar.properties.isWhitespace
@@ -125,20 +128,4 @@ func printable(_ text: some Sequence<UInt8>, limit: Int = 80, hiding secret: Str
     if line.count == limit { return line + "…" }
   }
   return line
-}
-
-/// The beginning of a text; a secret that only begins there is hidden too.
-private func hide(_ secret: [UInt8], in text: some Sequence<UInt8>, atMost limit: Int) -> [UInt8] {
-  var rest = Array(text.prefix(limit + secret.count))[...]
-  var result: [UInt8] = []
-  while let byte = rest.first, rest.startIndex < limit {
-    if !secret.isEmpty, rest.starts(with: secret) {
-      result += Array("***".utf8)
-      rest = rest.dropFirst(secret.count)
-    } else {
-      result.append(byte)
-      rest = rest.dropFirst()
-    }
-  }
-  return result
 }

@@ -37,7 +37,7 @@ struct CaptureService: Service {
       let begin = monotonicSeconds()
       var wait = interval
       do {
-        let outcome = try await capture.poll()
+        let outcome = try await around.stages.measure("poll", capture.instance) { try await capture.poll() }
         around.outages.succeeded("airflow", capture.instance)
         // A poll writes to the ledger, at least that it has worked.
         around.outages.succeeded("ledger", around.ledger.path)
@@ -68,7 +68,7 @@ struct CaptureService: Service {
     while !stop.isSet {
       do {
         guard try await capture.hasHistory() else { break }
-        let outcome = try await capture.loadHistory()
+        let outcome = try await around.stages.measure("history", capture.instance) { try await capture.loadHistory() }
         failures = 0
         if outcome.newRuns + outcome.changedRuns > 0 { around.bells.ringAfterCapture() }
         around.telemetry.emit(HistoryLoaded(instance: capture.instance, outcome: outcome))
@@ -107,7 +107,7 @@ struct CaptureService: Service {
     var failures = 0
     while !stop.isSet, !total.isFinished {
       do {
-        let slice = try await capture.sweep()
+        let slice = try await around.stages.measure("sweep", capture.instance) { try await capture.sweep() }
         total += slice
         failures = 0
         if slice.newRuns + slice.changedRuns > 0 { around.bells.ringAfterCapture() }

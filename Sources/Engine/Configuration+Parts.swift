@@ -98,9 +98,17 @@ extension Configuration {
     let options = RecordOptions(
       conf: RecordOptions.Conf(rawValue: record.conf.rawValue) ?? .redact,
       messages: RecordOptions.Messages(rawValue: record.messages.rawValue) ?? .keep,
-      results: RecordOptions.Results(rawValue: results.rawValue) ?? .all)
+      results: RecordOptions.Results(rawValue: results.rawValue) ?? .all,
+      redaction: Redaction(names: record.sensitiveNames))
     let urls = airflow.compactMap { instance in instance.uiURL.map { (instance.name, $0.text) } }
     return RecordContext(options: options, uiURLs: Dictionary(urls) { first, _ in first })
+  }
+
+  /// What of the words of others is kept.
+  var keptWords: KeptWords {
+    KeptWords(
+      conf: RecordOptions.Conf(rawValue: record.conf.rawValue) ?? .redact,
+      messages: RecordOptions.Messages(rawValue: record.messages.rawValue) ?? .keep, names: record.sensitiveNames)
   }
 
   /// Whether a sink wants the compiled SQL of dbt's nodes, so that it is kept.

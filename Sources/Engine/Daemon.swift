@@ -10,26 +10,30 @@ import Telemetry
 public struct Daemon: Sendable {
   private let initial: Configuration
   private let load: @Sendable () throws -> Configuration
-  private let ledger: Ledger
+  let ledger: Ledger
   private let leases: LeaseBook?
   private let parts: PartKeeper
-  private let around: ServiceSurroundings
+  let around: ServiceSurroundings
   private let notifier: ServiceNotifier
-  private var telemetry: Telemetry { around.telemetry }
+  private let telling: Telling?
+  var telemetry: Telemetry { around.telemetry }
 
   /// Seconds that delivery may go on after a request to stop.
   private static let drainSeconds = 6.0
   /// Seconds after which the process ends, whatever hangs.
   private static let stopSeconds = 9.5
 
-  /// - Parameter load: reads the configuration anew; SIGHUP asks for that.
+  /// - Parameters:
+  ///   - telling: what is told over the status socket; nil opens none.
+  ///   - load: reads the configuration anew; SIGHUP asks for that.
   /// - Throws: what makes the configuration unusable; nothing is opened yet.
   public init(
     _ configuration: Configuration, telemetry: Telemetry, notifier: ServiceNotifier = ServiceNotifier(),
-    loading load: @escaping @Sendable () throws -> Configuration
+    telling: Telling? = nil, loading load: @escaping @Sendable () throws -> Configuration
   ) throws {
     initial = configuration
     self.load = load
+    self.telling = telling
     self.notifier = notifier
     // What is wrong with an address is told before anything is opened.
     for account in configuration.dbtCloud { _ = try account.account(allowsPlainHTTP: configuration.allowPlainHTTP) }
@@ -60,13 +64,15 @@ public struct Daemon: Sendable {
     try await ledger.noteStart(mode: "run", version: SyncerVersion.current)
     telemetry.emit(SyncerStarted(version: SyncerVersion.current, ledger: ledger.path))
     await parts.want(await reader.parts(of: initial))
+    let inForce = ConfigurationInForce(initial)
+    let socket = telling.flatMap { openStatusSocket($0, inForce) }
     notifier.ready(status: "started")
     let stop = StopSign()
     let leading = leases.map { book in Task { try await lead(with: book, stop) } }
     await withTaskGroup(of: Void.self) { group in
       group.addTask { await keepAlive(stop) }
       let (requests, request) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-      group.addTask { await reload(on: requests, with: reader, stop) }
+      group.addTask { await reload(on: requests, with: reader, inForce, stop) }
       group.addTask { await obey(signals, stop, reload: { request.yield() }) }
       await stop.wait()
       request.finish()
@@ -75,6 +81,7 @@ public struct Daemon: Sendable {
       stop.set(seconds: 0)
       group.cancelAll()
     }
+    await socket?.close()
     try? await leases?.leave()
     // A full disk must not keep the process from ending.
     try? await ledger.noteStop()
@@ -114,19 +121,18 @@ public struct Daemon: Sendable {
   // MARK: Another configuration
 
   /// One after the other; what is asked for several times meanwhile is done once.
-  private func reload(on requests: AsyncStream<Void>, with reader: ConfigurationReader, _ stop: StopSign) async {
-    var configuration = initial
+  private func reload(on requests: AsyncStream<Void>, with reader: ConfigurationReader, _ inForce: ConfigurationInForce, _ stop: StopSign) async {
     for await _ in requests {
       guard !stop.isSet else { return }
       notifier.reloading()
       let status: String
       do {
-        let (new, wanted) = try await reader.change(from: configuration, loading: load)
+        let (new, wanted) = try await reader.change(from: inForce.current, loading: load)
         let before = await parts.wanted
         try await ledger.takeUp(new)
         try await ledger.noteReload(error: nil)
         guard !stop.isSet else { return }
-        configuration = new
+        inForce.current = new
         await parts.want(wanted)
         telemetry.emit(ConfigurationReloaded(before: before, after: wanted))
         status = "a new configuration is in force"

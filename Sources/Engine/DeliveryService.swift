@@ -28,7 +28,7 @@ struct DeliveryService: Service {
           wait = silence
           if stop.isSet { return }
         } else {
-          let round = try await sink.deliver()
+          let round = try await around.stages.measure("deliver", sink.name) { try await sink.deliver() }
           note(round)
           if round.wasIdle {
             if stop.isSet { return }

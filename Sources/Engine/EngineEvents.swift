@@ -76,6 +76,19 @@ struct LeaseLost: TelemetryEvent {
   var fields: [TelemetryField] { [TelemetryField("part", .text(part.description))] }
 }
 
+struct StatusSocketFailed: TelemetryEvent {
+  let path: String
+  let reason: String
+  var level: LogLevel { .warning }
+  var name: String { "status_socket_failed" }
+  var message: String {
+    "nobody can ask this daemon how it does: make the socket's folder, give it to this user, or set `status_socket`"
+  }
+  var fields: [TelemetryField] {
+    [TelemetryField("path", .text(path)), TelemetryField("reason", .text(reason))]
+  }
+}
+
 struct SyncerStopped: TelemetryEvent {
   var level: LogLevel { .notice }
   var name: String { "syncer_stopped" }

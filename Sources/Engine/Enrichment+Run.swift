@@ -19,7 +19,7 @@ extension Enrichment {
   func fetchWhole(_ due: DueDbtRun, _ outcome: inout Outcome) async throws -> Fetched {
     var head = try await head(of: due)
     var run = head.run
-    if let project = run.projectID { run.projectName = try await self.project(project, &outcome) }
+    if let project = run.projectID { run.projectName = try await self.project(project, of: due, &outcome) }
     let isWanted = try await ledger.keepHead(run, id: due.id, nextFetchAt: nextLook(at: run))
     underWay[due.runID] = run.isOverInDbtCloud ? nil : run
     guard run.isOverInDbtCloud else { return .underWay }
@@ -68,8 +68,8 @@ extension Enrichment {
   }
 
   /// The name of a project. How its warehouse is reached is kept once a day.
-  private func project(_ id: Int64, _ outcome: inout Outcome) async throws -> String? {
-    let project = try await client.project(id)
+  private func project(_ id: Int64, of due: DueDbtRun, _ outcome: inout Outcome) async throws -> String? {
+    let project = try await client.project(id, mayGiveUp: due.failures >= Self.tries)
     if let problem = project.problem {
       if warnedOfProjects.insert(id).inserted { outcome.warnings.append(problem) }
     } else if try await ledger.wantsConnection(

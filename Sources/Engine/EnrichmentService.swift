@@ -23,7 +23,7 @@ struct EnrichmentService: Service {
     while !stop.isSet {
       var wait = min(30, around.longestWait)
       do {
-        let outcome = try await enrichment.round()
+        let outcome = try await around.stages.measure("fetch", name) { try await enrichment.round() }
         if let outage = outcome.outage {
           around.outages.failed("dbt_cloud", name, cause: PartnerFailure(outage).cause, detail: outage.description)
           wait = max(outage.retryAfter ?? 0, await enrichment.waitAfterOutage)

@@ -18,6 +18,7 @@ struct ServiceSurroundings: Sendable {
   let telemetry: Telemetry
   let outages: OutageLog
   let bells: Bells
+  let stages = StageTimes()
   /// Seconds after which a service looks for work although nobody has called it: other syncers ring no bells here.
   let longestWait: Double
 

@@ -16,6 +16,8 @@ struct CurlOptions {
     set(CURLOPT_ACCEPT_ENCODING, request.acceptsCompression && request.goesOnWith == nil ? "" : "identity")
     set(CURLOPT_SSL_VERIFYPEER, 1)
     set(CURLOPT_SSL_VERIFYHOST, 2)
+    // Whatever the system's policy allows. (The macro's value; Swift sees an enumeration of another type.)
+    set(CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2))
     set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
     set(CURLOPT_TCP_KEEPALIVE, 1)
     // Artifacts are large: fewer reads and writes than with 16 KB.

@@ -10,6 +10,7 @@ extension Ledger {
   /// - Throws: ``LedgerError``; then nothing of the batch was kept.
   public func apply(_ batch: CaptureBatch, proposing propose: Proposer) throws -> CaptureOutcome {
     let now = now
+    let words = keptWords
     Failpoint.read.pass()
     return try write { database in
       guard
@@ -20,7 +21,10 @@ extension Ledger {
         database: database, instance: instance, name: batch.instance, sinks: sinks, accounts: accounts, now: now,
         readAt: batch.readAt, isHistory: batch.isHistory)
       for dag in batch.dags { try writer.keep(dag) }
-      for snapshot in batch.snapshots { try writer.keep(snapshot, proposing: propose) }
+      for var snapshot in batch.snapshots {
+        snapshot.run.conf = words.kept(snapshot.run.conf)
+        try writer.keep(snapshot, proposing: { words.kept(propose($0, $1)) })
+      }
       for snapshot in batch.snapshots {
         try writer.keepFingerprint(batch.fingerprints[snapshot.run.sourceID], of: snapshot.run.sourceID)
       }

@@ -40,7 +40,7 @@ extension Ledger {
       var checks = CheckWriter(database: database)
       var count = 0
       for one in runs where count == 0 || monotonicSeconds() < end {
-        try keepComplete(one.run, id: one.id, &checks, in: database)
+        try keepComplete(keptWords.kept(one.run), id: one.id, &checks, in: database)
         count += 1
       }
       try checks.finish()

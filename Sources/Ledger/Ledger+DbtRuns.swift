@@ -84,6 +84,7 @@ extension Ledger {
   /// - Returns: whether its artifacts are wanted: an attempt is linked to it, or it is wanted for its own sake.
   public func keepHead(_ run: DbtRun, id: Int64, nextFetchAt: Int64) throws -> Bool {
     let (now, lineageRunID) = (now, lineageRunID)
+    let run = keptWords.kept(run)
     return try write { database in
       let writer = DbtRunWriter(database: database)
       let isChanged = try writer.keepHead(run, id: id, nextFetchAt: nextFetchAt)
@@ -100,6 +101,7 @@ extension Ledger {
   /// Keeps a run of which everything was read: steps, results, and that it is complete. The nodes of a large project are
   /// kept before, piece by piece, so that other work of the ledger goes on between.
   public func keepComplete(_ run: DbtRun, id: Int64) async throws {
+    let run = keptWords.kept(run)
     async let events = NodeRules.count(of: run)
     let nodes = try await keepNodes(of: run, known: [:])
     let nodeEvents = await events
@@ -111,6 +113,7 @@ extension Ledger {
   ///   - run: with a key of dbt Core. A run that is known by it is kept anew.
   ///   - kept: the nodes of its manifest, where they are in the ledger already.
   public func keepComplete(core run: DbtRun, nodes kept: KeptDbtNodes = KeptDbtNodes()) async throws {
+    let run = keptWords.kept(run)
     async let events = NodeRules.count(of: run)
     let nodes = try await keepNodes(of: run, known: kept.nodes)
     let nodeEvents = await events

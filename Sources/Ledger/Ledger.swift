@@ -1,6 +1,7 @@
 import ExecutionModel
 import Platform
 import Postgres
+import Records
 import SQLite
 import Storage
 
@@ -33,6 +34,8 @@ public actor Ledger {
   var accounts = AccountDirectory(accounts: [])
   /// How an attempt's run is called in OpenLineage.
   var lineageRunID: LineageRunID = { _, _ in nil }
+  /// What of the words of others is kept.
+  var keptWords = KeptWords.all
   /// What is written was committed, or is about to be.
   var recentNodes = RecentNodes()
 

@@ -8,3 +8,7 @@ public func limitHeaps() { cplatform_limit_heaps(2) }
 /// Gives memory back that was freed but is kept by the C library for later. Worth its milliseconds after something that
 /// needed hundreds of megabytes for once.
 public func releaseUnusedMemory() { cplatform_trim() }
+
+/// Keeps secrets in memory out of core dumps, of this process and of those that it starts. A limit of 0 does not hold for
+/// dumps that the system hands to a program, so the process is also marked as not to be dumped.
+public func forbidCoreDumps() { cplatform_forbid_dumps() }

@@ -128,7 +128,7 @@ public struct RecordEncoder: Sendable {
     precondition(place != .outside && place != .attempts, "dbt runs come after endAttempts()")
     endDbtRun()
     writer.beginObject()
-    write(run, messages: options.messages)
+    write(run, options: options)
     writer.key("steps")
     writer.beginArray()
     place = .steps
@@ -221,7 +221,7 @@ extension RecordEncoder {
 
   private func conf(of run: DagRun) -> RawJSON? {
     switch options.conf {
-    case .redact: run.conf.map(Redaction.redacted)
+    case .redact: run.conf.map(options.redaction.redacted)
     case .keep: run.conf
     case .drop: nil
     }
@@ -276,7 +276,7 @@ extension DagRunClear {
 // MARK: - The dbt run
 
 extension RecordEncoder {
-  private mutating func write(_ run: DbtRun, messages: RecordOptions.Messages) {
+  private mutating func write(_ run: DbtRun, options: RecordOptions) {
     writer.member("key", run.key.description)
     writer.member("account", run.account)
     writer.member("account_id", run.accountID)
@@ -290,7 +290,7 @@ extension RecordEncoder {
     writer.member("environment_name", run.environmentName)
     writer.member("status", run.status)
     writer.member("status_code", run.statusCode)
-    writer.member("status_message", messages == .keep ? run.statusMessage : nil)
+    writer.member("status_message", options.shown(message: run.statusMessage))
     writer.member("cause", run.cause)
     writer.member("created_at", run.createdAt)
     writer.member("started_at", run.startedAt)
@@ -324,7 +324,7 @@ extension RecordEncoder {
     }
     writer.key("results")
     writer.beginArray()
-    for result in step.results where options.writes(status: result.status) { write(result, messages: options.messages) }
+    for result in step.results where options.writes(status: result.status) { write(result, options: options) }
     writer.endArray()
     writer.key("freshness")
     writer.beginArray()
@@ -335,14 +335,14 @@ extension RecordEncoder {
         $0.member("max_loaded_at", freshness.maxLoadedAt)
         $0.member("snapshotted_at", freshness.snapshottedAt)
         $0.member("max_loaded_at_time_ago_in_s", freshness.ageSeconds)
-        $0.member("error", options.messages == .keep ? freshness.error : nil)
+        $0.member("error", options.shown(message: freshness.error))
       }
     }
     writer.endArray()
     writer.endObject()
   }
 
-  private mutating func write(_ result: DbtNodeResult, messages: RecordOptions.Messages) {
+  private mutating func write(_ result: DbtNodeResult, options: RecordOptions) {
     writer.beginObject()
     writer.member("unique_id", result.uniqueID)
     writer.member("resource_type", result.resourceType)
@@ -361,7 +361,7 @@ extension RecordEncoder {
     writer.member("thread", result.thread)
     writer.member("rows_affected", result.rowsAffected)
     writer.member("failures", result.failures)
-    writer.member("message", messages == .keep ? result.message : nil)
+    writer.member("message", options.shown(message: result.message))
     writer.member("query_id", result.queryID)
     writer.member("depends_on", result.dependsOn)
     writer.member("inputs", result.inputs)

@@ -15,6 +15,8 @@ public struct RecordOptions: Hashable, Sendable {
   /// What becomes of messages of dbt and dbt Cloud, which can hold pieces of data.
   public enum Messages: String, Hashable, Sendable, CaseIterable {
     case keep
+    /// Values that look like secrets become `***`.
+    case redact
     /// Null.
     case drop
   }
@@ -30,8 +32,13 @@ public struct RecordOptions: Hashable, Sendable {
   public var conf: Conf
   public var messages: Messages
   public var results: Results
+  /// What looks like a secret.
+  public var redaction: Redaction
 
-  public init(conf: Conf = .redact, messages: Messages = .keep, results: Results = .all) {
+  public init(
+    conf: Conf = .redact, messages: Messages = .keep, results: Results = .all, redaction: Redaction = .standard
+  ) {
+    self.redaction = redaction
     self.conf = conf
     self.messages = messages
     self.results = results
@@ -39,6 +46,15 @@ public struct RecordOptions: Hashable, Sendable {
 
   /// Statuses of dbt (`run_results[].status`, `sources.json`) that are not a failure.
   public static let passedStatuses: Set<String> = ["success", "pass", "warn", "skipped", "no-op", "reused"]
+
+  /// A message of dbt or dbt Cloud as it is shown.
+  public func shown(message: String?) -> String? {
+    switch messages {
+    case .keep: message
+    case .redact: message.map(redaction.redacted)
+    case .drop: nil
+    }
+  }
 
   func writes(status: String) -> Bool {
     switch results {

@@ -1,74 +1,99 @@
 import ExecutionModel
 import JSONText
 
-/// Takes secrets out of a DAG run's conf, by the rules that Airflow masks its own logs with.
-public enum Redaction {
+/// Takes secrets out of what others have written, by the rules that Airflow masks its own logs with: what has the name
+/// of a secret is masked, at any depth, and so are passwords in addresses. What has been redacted stays as it is when
+/// it is redacted again.
+public struct Redaction: Hashable, Sendable {
   /// What stands in a secret's place, as in Airflow.
   public static let mask = "***"
+  /// By Airflow's own names.
+  public static let standard = Redaction()
 
-  /// `conf` with the value of every member whose name looks like a secret replaced, at any depth, and with passwords
-  /// taken out of addresses (`postgresql://user:password@host`). Numbers keep their text, members their order.
-  /// A conf that cannot be read is not shown.
-  public static func redacted(_ conf: RawJSON) -> RawJSON {
+  /// Parts of names, in lower case; those of several words without what stands between them.
+  private let fields: [Field]
+
+  private struct Field: Hashable {
+    var text: String
+    /// Whether it is looked for in names without `_`, `-` and the like: `api_key` in `apiKey` and `X-Api-Key`.
+    var isJoined: Bool
+
+    init(_ name: String) {
+      let name = name.lowercased()
+      let joined = name.filter { $0.isLetter || $0.isNumber }
+      isJoined = joined != name
+      text = joined
+    }
+  }
+
+  /// - Parameter names: parts of names that hold secrets, besides those that Airflow knows.
+  public init(names: [String] = []) { fields = (Self.airflowFields + names).map(Field.init) }
+
+  /// `conf` with every secret replaced. Numbers keep their text, members their order. A conf that cannot be read is not
+  /// shown.
+  public func redacted(_ conf: RawJSON) -> RawJSON {
     if conf == .emptyObject { return conf }
     guard let value = try? JSONValue(parsing: conf.text, source: "dag_run.conf", maximumDepth: 256) else {
       return JSONValue.object([
         .init("opaque", .string("unreadable")), .init("bytes", JSONValue(Int64(conf.text.utf8.count))),
       ]).rawJSON
     }
-    return redacted(value).rawJSON
+    return redacted(value, nesting: 0).rawJSON
   }
 
-  /// Whether a member of this name holds a secret: Airflow's `DEFAULT_SENSITIVE_FIELDS`, anywhere in the name,
-  /// whatever the case.
-  public static func isSensitive(_ name: String) -> Bool {
+  /// A message or another text: passwords in addresses, what follows a secret's name and `=` or `:`, and what follows
+  /// `Bearer` are masked. A text that is JSON is redacted as such.
+  public func redacted(_ text: String) -> String { redacted(text, nesting: 0) }
+
+  /// Whether a member of this name holds a secret: one of Airflow's `DEFAULT_SENSITIVE_FIELDS`, or of the names given,
+  /// anywhere in the name, whatever the case.
+  public func isSensitive(_ name: String) -> Bool {
     let name = name.lowercased()
-    return sensitiveFields.contains { name.contains($0) }
+    let joined = name.filter { $0.isLetter || $0.isNumber }
+    return fields.contains { ($0.isJoined ? joined : name).contains($0.text) }
   }
 
-  private static func redacted(_ value: JSONValue) -> JSONValue {
+  // MARK: JSON
+
+  private func redacted(_ value: JSONValue, nesting: Int) -> JSONValue {
     switch value {
     case .object(let members):
-      .object(
+      // `{"name": "DB_PASSWORD", "value": …}`, as environments of containers are written.
+      let namesSecret = members.contains { member in
+        ["name", "key"].contains(member.name.lowercased()) && member.value.stringValue.map(isSensitive) == true
+      }
+      return .object(
         members.map { member in
-          guard isSensitive(member.name), member.value != .null else {
-            return .init(member.name, redacted(member.value))
+          let isSecret = isSensitive(member.name) || namesSecret && member.name.lowercased() == "value"
+          guard isSecret, member.value != .null else {
+            return .init(member.name, redacted(member.value, nesting: nesting))
           }
-          return .init(member.name, .string(mask))
+          return .init(member.name, .string(Self.mask))
         })
-    case .array(let values): .array(values.map(redacted))
-    case .string(let text): .string(withoutPassword(text))
-    case .null, .bool, .number: value
+    case .array(let values): return .array(values.map { redacted($0, nesting: nesting) })
+    case .string(let text): return .string(redacted(text, nesting: nesting))
+    case .null, .bool, .number: return value
     }
   }
 
-  /// `text` with the password of every address in it masked.
-  private static func withoutPassword(_ text: String) -> String {
-    guard text.utf8.contains(UInt8(ascii: "@")), text.contains("://") else { return text }
-    var masked: [UInt8] = []
-    let bytes = Array(text.utf8)
-    var index = 0
-    while index < bytes.count {
-      masked.append(bytes[index])
-      index += 1
-      guard masked.suffix(3).elementsEqual("://".utf8) else { continue }
-      // The authority ends where the path, the query or the text around the address begins. An unescaped slash in a
-      // password would end it too early, so the last @ before white space or a quote counts.
-      let rest = bytes[index...]
-      let end = rest.firstIndex { " \t\r\n\"'<>".utf8.contains($0) } ?? bytes.endIndex
-      let slash = rest[..<end].firstIndex { "/?#".utf8.contains($0) } ?? end
-      let at = rest[..<slash].lastIndex(of: UInt8(ascii: "@")) ?? rest[..<end].firstIndex(of: UInt8(ascii: "@"))
-      guard let at, let colon = rest[..<min(at, slash)].firstIndex(of: UInt8(ascii: ":")) else { continue }
-      masked.append(contentsOf: bytes[index...colon])
-      masked.append(contentsOf: mask.utf8)
-      index = at
+  /// JSON may hold JSON as a string, which may hold more of it.
+  private static let deepestNesting = 8
+
+  private func redacted(_ text: String, nesting: Int) -> String {
+    guard text.utf8.contains(where: { ":=@".utf8.contains($0) }) || text.lowercased().contains("bearer") else {
+      return text
     }
-    return String(decoding: masked, as: UTF8.self)
+    if nesting < Self.deepestNesting, let first = text.first(where: { !$0.isWhitespace }), first == "{" || first == "[",
+      let value = try? JSONValue(parsing: text, source: "text", maximumDepth: 256)
+    {
+      let shown = redacted(value, nesting: nesting + 1)
+      return shown == value ? text : shown.rawJSON.text
+    }
+    return SecretsInText(redaction: self).masked(SecretsInText.withoutPasswords(text))
   }
 
-  /// `airflow/_shared/secrets_masker.py` of Airflow 3.x, a superset of what 2.x masks, with two names more that
-  /// providers use for secrets.
-  private static let sensitiveFields = [
+  /// `secrets_masker.py` of Airflow 3.x, a superset of what 2.x masks, with two names more that providers use for secrets.
+  private static let airflowFields = [
     "access_key", "access_token", "api_key", "apikey", "auth_header", "authorization", "bearer", "connection_string",
     "credential", "dsn", "keyfile_dict", "passphrase", "passwd", "password", "private_key", "proxies", "proxy", "pwd",
     "secret", "service_account", "service_key", "token", "webhook_url",

@@ -12,6 +12,8 @@ struct EventSender: Sendable {
 
   let endpoint: OpenLineageSink.Endpoint
   private let tokens: TokenKeeper?
+  /// What stands in the URL's query, which may be a credential.
+  private let credentials: [String]
   private let lanes: [HTTPLane]
   private let clock: @Sendable () -> Int64
 
@@ -19,6 +21,9 @@ struct EventSender: Sendable {
     self.endpoint = endpoint
     self.clock = clock
     tokens = endpoint.token.map(TokenKeeper.init)
+    let query = endpoint.url.split(separator: "?", maxSplits: 1).dropFirst().first ?? ""
+    credentials = query.split(separator: "&").flatMap { $0.split(separator: "=", maxSplits: 1).dropFirst() }
+      .map(String.init).filter { $0.utf8.count >= 6 }
     self.lanes = (0..<max(1, lanes)).map { HTTPLane(name: "sink-\($0)", userAgent: userAgent) }
   }
 
@@ -104,7 +109,7 @@ struct EventSender: Sendable {
       Failpoint.answer.pass()
       return .of(
         status: response.status, retryAfter: response.header("Retry-After"), answer: response.body, now: clock(),
-        hiding: token.map { [$0] } ?? [])
+        hiding: (token.map { [$0] } ?? []) + credentials)
     } catch let error as HTTPError {
       return .of(error)
     } catch {

@@ -10,6 +10,7 @@ import Telemetry
 @main enum Main {
   static func main() async {
     limitHeaps()
+    forbidCoreDumps()
     // A reader that goes away (`head`) is an error of write, not the end of the process.
     signal(SIGPIPE, SIG_IGN)
     exit(await run(Array(Swift.CommandLine.arguments.dropFirst())).rawValue)

@@ -9,11 +9,11 @@ struct NodeText {
   var layout: Layout
   /// `airflow[].ui_url` by instance.
   var uiURLs: [InstanceName: String]
-  /// `record.messages`
-  var messages: RecordOptions.Messages
+  /// `record`
+  var options: RecordOptions
 
-  /// What dbt said, unless messages are not to be shown.
-  func shown(_ message: String?) -> String? { messages == .keep ? message : nil }
+  /// What dbt said, as far as it is to be shown.
+  func shown(_ message: String?) -> String? { options.shown(message: message) }
 
   /// The same for people: its first lines, without empty ones.
   func lines(of message: String?) -> [String] {
@@ -139,6 +139,6 @@ extension Configuration {
   /// How dbt runs, checks and nodes are shown.
   func nodeText() -> NodeText {
     let context = recordContext()
-    return NodeText(layout: .standard, uiURLs: context.uiURLs, messages: context.options.messages)
+    return NodeText(layout: .standard, uiURLs: context.uiURLs, options: context.options)
   }
 }

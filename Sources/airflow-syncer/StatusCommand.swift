@@ -8,51 +8,41 @@ import Ledger
 import Platform
 
 /// `airflow-syncer status`: how the syncer itself does. Exit status 0 healthy, 1 degraded, 2 down.
+///
+/// A running daemon is asked over its status socket. When none answers, the ledger is read.
 enum StatusCommand {
   static func perform(_ command: ParsedCommand) async throws -> ExitCode {
     let configuration = try loadConfiguration(command)
     let ledger = Ledger(at: configuration.ledgerPlace, purpose: .reading)
-    let accounts = configuration.dbtCloud.filter { $0.runs == .all }.map(\.directoryEntry)
-    let intervals = configuration.airflow.map { ($0.name, $0.pollInterval.totalSeconds) }
+    let daemon = LocalClient(path: configuration.statusSocket)
     while true {
-      let code = try await show(
-        ledger, command, configuration, accounts, pollIntervals: Dictionary(intervals) { first, _ in first })
+      let code = try await show(configuration, ledger, daemon, command)
       guard command.flag(.watch) else { return code }
       try await Task.sleep(for: .seconds(2))
     }
   }
 
+  /// Seconds that a daemon may take to answer.
+  private static let patience = 4.0
+
   private static func show(
-    _ ledger: Ledger, _ command: ParsedCommand, _ configuration: Configuration,
-    _ accounts: [AccountDirectory.Account],
-    pollIntervals: [String: Double]
+    _ configuration: Configuration, _ ledger: Ledger, _ daemon: LocalClient, _ command: ParsedCommand
   ) async throws -> ExitCode {
-    var status: LedgerStatus
-    var loading: [String: AccountLoading] = [:]
+    let question = command.flag(.json) ? StatusAnswer.Question.json : .screen(.standard)
+    let answer: StatusAnswer
     do {
-      status = try await ledger.status()
-      for account in accounts { loading[account.name] = try await AccountLoading(account, ledger) }
-    } catch let error as LedgerError {
-      // Without a ledger there is nothing to tell but that.
-      if command.flag(.json) {
-        try StandardOutput.write(StatusJSON.unreadable(error.description) + "\n")
-      } else {
-        try StandardOutput.write("DOWN: \(error.description)\n")
+      answer = try StatusAnswer(parsing: await daemon.ask(question.text, seconds: patience))
+    } catch {
+      let outcome: StatusReading.Outcome
+      do { outcome = .read(try await StatusReading(ledger, configuration)) } catch let error as LedgerError {
+        outcome = .failed(error.description)
       }
-      return .down
+      let reason = StatusAnswer.reason(error, socket: configuration.statusSocket)
+      answer = StatusAnswer(to: question, outcome, .ledger(reason))
     }
-    status.compare(
-      airflow: Set(configuration.airflow.map(\.name)), accounts: Set(configuration.dbtCloud.map(\.name)),
-      sinks: Set(configuration.sinks.map(\.name)))
-    let now = Instant(microseconds: wallClockMicroseconds())
-    let health = Health(status, now: now, pollIntervals: pollIntervals)
-    if command.flag(.json) {
-      try StandardOutput.write(StatusJSON.text(status, health, loading, now: now) + "\n")
-    } else {
-      let clear = command.flag(.watch) && StandardOutput.columns > 0 ? "\u{1B}[H\u{1B}[2J" : ""
-      try StandardOutput.write(clear + StatusScreen(layout: .standard).text(status, health, loading, now: now))
-    }
-    switch health.state {
+    let clear = command.flag(.watch) && !command.flag(.json) && StandardOutput.columns > 0 ? "\u{1B}[H\u{1B}[2J" : ""
+    try StandardOutput.write(clear + answer.text)
+    switch answer.state {
     case .healthy: return .ok
     case .degraded: return .failed
     case .down: return .down
@@ -60,26 +50,10 @@ enum StatusCommand {
   }
 }
 
-/// How far all runs of an account have been recorded (`dbt_cloud[].runs: all`).
-struct AccountLoading: Sendable {
-  /// Runs that were listed.
-  var known: Int
-  /// Of those the ones of which everything was read.
-  var complete: Int
-  /// Whether history was listed to its end.
-  var isListed: Bool
-
-  init(_ account: AccountDirectory.Account, _ ledger: Ledger) async throws {
-    (known, complete) = try await ledger.wantedRuns(of: account.name)
-    isListed = try await ledger.listedRuns(of: account).isBackfillDone
-  }
-}
-
 /// `status --json`, version 1.
 enum StatusJSON {
-  static func text(
-    _ status: LedgerStatus, _ health: Health, _ loading: [String: AccountLoading], now: Instant
-  ) -> String {
+  static func text(_ reading: StatusReading, _ health: Health, _ source: StatusSource, now: Instant) -> String {
+    let (status, loading) = (reading.status, reading.loading)
     var writer = JSONWriter()
     writer.object { writer in
       writer.member("status_version", 1)
@@ -125,11 +99,12 @@ enum StatusJSON {
         $0.member("unresolved", status.links.unresolved)
         $0.member("dbt_tasks_without_link", status.links.withoutLink)
       }
+      source.write(to: &writer)
     }
     return writer.text
   }
 
-  static func unreadable(_ reason: String) -> String {
+  static func unreadable(_ reason: String, _ source: StatusSource) -> String {
     var writer = JSONWriter()
     writer.object { writer in
       writer.member("status_version", 1)
@@ -141,6 +116,7 @@ enum StatusJSON {
         writer.null()
       }
       for name: StaticString in ["daemons", "airflow", "dbt_cloud", "sinks"] { writer.member(name, [String]()) }
+      source.write(to: &writer)
     }
     return writer.text
   }
@@ -202,7 +178,7 @@ enum StatusJSON {
   }
 
   private static func write(
-    _ account: LedgerStatus.DbtAccount, _ loading: AccountLoading?, to writer: inout JSONWriter
+    _ account: LedgerStatus.DbtAccount, _ loading: StatusReading.Loading?, to writer: inout JSONWriter
   ) {
     writer.object {
       $0.member("name", account.name)
@@ -247,9 +223,8 @@ enum StatusJSON {
 struct StatusScreen {
   var layout: Layout
 
-  func text(
-    _ status: LedgerStatus, _ health: Health, _ loading: [String: AccountLoading] = [:], now: Instant
-  ) -> String {
+  func text(_ reading: StatusReading, _ health: Health, _ source: StatusSource, now: Instant) -> String {
+    let (status, loading) = (reading.status, reading.loading)
     var lines = [headline(health, status, now: now)]
     if !status.members.isEmpty {
       lines += layout.table(["DAEMON", "MODE", "VERSION", "SINCE", "SEEN", "LEADS"], status.members.map(row))
@@ -291,6 +266,7 @@ struct StatusScreen {
         + "  dbt task without link \(links.withoutLink)")
     let kind = status.isFile ? "sqlite " : ""
     lines.append("LEDGER     \(kind)\(Layout.bytes(status.bytes))  \(status.path)")
+    lines += source.lines
     if let next = health.next { lines.append("NEXT       \(next)") }
     return lines.map { Layout.fitted($0, to: max(layout.columns, $0.hasPrefix("\u{1B}") ? Int.max : layout.columns)) }
       .joined(separator: "\n") + "\n"
@@ -306,7 +282,7 @@ struct StatusScreen {
     ]
   }
 
-  private func allRuns(_ loading: AccountLoading?) -> String {
+  private func allRuns(_ loading: StatusReading.Loading?) -> String {
     guard let loading else { return "-" }
     let count = Layout.grouped(Int64(loading.known))
     guard loading.isListed else { return "\(count), listing history" }

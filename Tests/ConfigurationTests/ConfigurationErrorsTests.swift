@@ -55,7 +55,7 @@ struct ConfigurationErrorsTests {
       expected: ["2:1: backfill: unknown key; it belongs to airflow[] or dbt_cloud[]"]),
     Case(
       name: "unknown", text: "record: {zzz: 1}\n" + airflow,
-      expected: ["1:10: record.zzz: unknown key; known here: conf, messages"]),
+      expected: ["1:10: record.zzz: unknown key; known here: conf, messages, sensitive_names"]),
     Case(
       name: "merge key", text: airflow("<<: {}"),
       expected: ["4:5: airflow[0].<<: unknown key; merging is not supported, write the keys out"]),
@@ -253,10 +253,10 @@ struct ConfigurationErrorsTests {
       name: "ledger without file", text: airflow + "ledger: 'sqlite:'",
       expected: ["2:9: ledger: expected a file after sqlite:, such as sqlite:/var/lib/airflow-syncer/ledger.db"]),
     Case(
-      name: "record", text: airflow + "record: {conf: redacted, messages: redact}",
+      name: "record", text: airflow + "record: {conf: redacted, messages: redacted}",
       expected: [
         "2:16: record.conf: expected `redact`, `keep` or `drop`, found `redacted`; did you mean redact?",
-        "2:36: record.messages: expected `keep` or `drop`, found `redact`",
+        "2:36: record.messages: expected `keep`, `redact` or `drop`, found `redacted`; did you mean redact?",
       ]),
     Case(
       name: "long and strange value", text: airflow("role: \"\\e[31m\(String(repeating: "x", count: 100))\""),

@@ -8,8 +8,8 @@ struct ConfigurationKeysTests {
     let keys = Section.all.map { "\($0.path): \($0.rows.map(\.name).joined(separator: " "))" }
     #expect(
       keys == [
-        ": ledger ledger_password_file ledger_password_command airflow dbt_cloud dbt_artifacts sinks record "
-          + "allow_inline_secrets allow_plain_http",
+        ": ledger ledger_password_file ledger_password_command status_socket airflow dbt_cloud dbt_artifacts sinks "
+          + "record allow_inline_secrets allow_plain_http",
         "airflow[]: name dsn password_file password_command namespace openlineage_provider ui_url role poll_interval "
           + "backfill sweep_interval look_back dags",
         "airflow[].dags: include exclude",
@@ -17,7 +17,7 @@ struct ConfigurationKeysTests {
           + "dataset_namespace ca_file requests_per_second max_artifact_bytes runs backfill jobs projects environments",
         "dbt_artifacts[]: name path dataset_namespace",
         "sinks[]: name type url token_file token_command emit sql gzip timeout ca_file path results history",
-        "record: conf messages",
+        "record: conf messages sensitive_names",
       ])
   }
 

@@ -47,6 +47,19 @@ import Testing
     #expect(cloud.standIn.requests.count == 2)
   }
 
+  @Test func aProjectThatCannotBeAskedForNowIsNoProjectWithoutAName() async throws {
+    let cloud = try Cloud()
+    let client = try cloud.client()
+    cloud.standIn.add(Fault(.status(502, retryAfter: nil), path: "projects", count: 1))
+    let error = await #expect(throws: DbtCloudError.self) { try await client.project(501, mayGiveUp: false) }
+    #expect(error?.kind == .unavailable(status: 502))
+    #expect(try await client.project(501, mayGiveUp: false).name == "Project 501")
+    // After some tries its runs are recorded without it.
+    let other = try cloud.client()
+    cloud.standIn.add(Fault(.status(502, retryAfter: nil), path: "projects", count: 1))
+    #expect(try await other.project(501, mayGiveUp: true).problem?.contains("502") == true)
+  }
+
   @Test func whatWasKnownStaysWhenTheTokenLosesItsRights() async throws {
     let cloud = try Cloud()
     let client = try cloud.client()

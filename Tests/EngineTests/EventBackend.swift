@@ -16,17 +16,26 @@ final class EventBackend: Sendable {
 
   private let state = Mutex(State())
   let port: UInt16
+  private let tls: LoopbackServer.TLS?
 
-  init() throws {
+  init(tls: LoopbackServer.TLS? = nil) throws {
+    self.tls = tls
     // The port must be known before it is opened again after an outage.
     port = UInt16(try freePort())
     try open()
   }
 
-  var url: String { "http://127.0.0.1:\(port)/api/v1/lineage" }
+  var url: String { url(through: Int(port)) }
+
+  /// Its address behind a proxy.
+  func url(through port: Int) -> String {
+    tls == nil ? "http://127.0.0.1:\(port)/api/v1/lineage" : "https://localhost:\(port)/api/v1/lineage"
+  }
 
   func open() throws {
-    let server = try LoopbackServer(port: port) { [weak self] request in self?.take(request) ?? LoopbackResponse() }
+    let server = try LoopbackServer(port: port, tls: tls) { [weak self] request in
+      self?.take(request) ?? LoopbackResponse()
+    }
     state.withLock { $0.server = server }
   }
 

@@ -16,7 +16,7 @@ final class Lab: Sendable {
   let database: String
   let standIn = StandIn()
   let backend: EventBackend
-  private let cloudPort: UInt16
+  let cloudPort: UInt16
   private let cloud = Mutex<LoopbackServer?>(nil)
 
   /// What the configuration says beside the partners' addresses.
@@ -33,17 +33,25 @@ final class Lab: Sendable {
     var ledgerURL: String?
     var record: String?
     var backfill = "all"
+    /// Of a proxy before dbt Cloud, or before the backend.
+    var cloudPort: Int?
+    var backendPort: Int?
+    /// More keys of the entry of the lineage sink, and of the file, each a line of YAML.
+    var lineage: [String] = []
+    var top: [String] = []
   }
 
   /// - Parameters:
   ///   - database: of the shared server, unless `server` is given.
   ///   - truth: the version whose dbt runs the stand-in plays; nil for none.
-  init(database: String, server: PostgresServer? = nil, truth: String?, _ settings: Settings = Settings()) async throws
-  {
+  init(
+    database: String, server: PostgresServer? = nil, truth: String?, _ settings: Settings = Settings(),
+    backend: EventBackend? = nil
+  ) async throws {
     folder = try TemporaryFolder()
     self.database = database
     if let server { self.server = server } else { self.server = try await PostgresServer.shared }
-    backend = try EventBackend()
+    self.backend = try backend ?? EventBackend()
     cloudPort = try Self.open(cloud, standIn)
     if let truth {
       for run in try TruthFile.runs(ofFile: Fixtures.path("airflow/dumps/\(truth).truth.json")) { standIn.add(run) }
@@ -72,14 +80,19 @@ final class Lab: Sendable {
     if !settings.accounts.isEmpty { lines.append("dbt_cloud:") }
     for account in settings.accounts {
       lines += [
-        "  - name: account-\(account)", "    account_id: \(account)", "    url: http://127.0.0.1:\(cloudPort)",
+        "  - name: account-\(account)", "    account_id: \(account)",
+        "    url: http://127.0.0.1:\(settings.cloudPort ?? Int(cloudPort))",
         "    token_file: \(folder.file("token-\(account)"))", "    requests_per_second: 80",
       ]
     }
     if settings.hasFile || settings.hasLineage { lines.append("sinks:") }
     if settings.hasFile { lines += ["  - name: archive", "    type: file", "    path: \(archive)"] }
-    if settings.hasLineage { lines += ["  - name: lineage", "    type: openlineage", "    url: \(backend.url)"] }
+    if settings.hasLineage {
+      let url = settings.backendPort.map(backend.url(through:)) ?? backend.url
+      lines += ["  - name: lineage", "    type: openlineage", "    url: \(url)"] + settings.lineage.map { "    \($0)" }
+    }
     if let record = settings.record { lines.append("record: \(record)") }
+    lines += settings.top
     try folder.write(lines.joined(separator: "\n") + "\n", to: "syncer.yaml")
   }
 

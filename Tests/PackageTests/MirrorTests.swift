@@ -49,6 +49,8 @@ struct MirrorTests {
       "Workbench": "every pass goes through it",
       "ArtifactReader": "a thread for DbtArtifacts, which has tests of its own; every pass goes through it",
       "PartnerFailure": "words for the log of an outage; driven by the tests of lost partners",
+      "Daemon+Status": "StatusSocketTests", "LiveState": "values without behaviour",
+      "StatusReading": "StatusSocketTests",
       "Configuration+Parts": "every pass goes through it", "EngineEvents": "Package/DocumentsTests",
       "Enrichment+Fetching": "EnrichmentTests", "Enrichment+Run": "RunReadingTests",
       "Enrichment+UnderWay": "EnrichmentTests",
@@ -82,7 +84,8 @@ struct MirrorTests {
       "NodeFacets": "LineageEncoderNodesTests", "RunFacets": "LineageEncoderTests",
     ],
     "Platform": [
-      "Memory": "a setting of glibc; scripts/bench shows it",
+      "LocalClient": "LocalServerTests", "LocalSocket": "LocalServerTests",
+      "Memory": "a setting of glibc; scripts/bench shows it, and Engine/AccessTests that there are no cores",
       "Signals": "driven by the tests of the daemon", "StandardOutput": "driven by the tests of the program",
     ],
     "Postgres": [
@@ -99,6 +102,7 @@ struct MirrorTests {
       "LostTryWriter": "LedgerLostTriesTests", "OutboxItem": "LedgerOutboxTests", "RecordReader": "LedgerRecordsTests",
       "SinkRegistration": "LedgerOutboxTests",
     ],
+    "Records": ["SecretsInText": "RedactionTests"],
     "Storage": ["Columns": "BinderTests", "Database": "a protocol", "Statement": "a protocol"],
     "Sinks": ["FileSinkError": "FileAppenderTests", "Sink": "a protocol"],
     "Telemetry": ["Metric": "TelemetryTests", "TelemetryEvent": "TelemetryTests"],

@@ -67,7 +67,8 @@ struct SystemdUnitTests {
   @Test func whatTheProgramReliesOnIsThere() throws {
     let lines = unit.split(separator: "\n")
     for line in [
-      "Type=notify", "StateDirectory=airflow-syncer", "StateDirectoryMode=0750", "UMask=0027", "User=airflow-syncer",
+      "Type=notify", "StateDirectory=airflow-syncer", "StateDirectoryMode=0750", "RuntimeDirectory=airflow-syncer",
+      "RuntimeDirectoryMode=0750", "LimitCORE=0", "UMask=0027", "User=airflow-syncer",
       "Group=airflow-syncer", "TimeoutStopSec=15", "Restart=on-failure", "RestartPreventExitStatus=64 78",
       "WatchdogSec=60", "ExecReload=/bin/kill -HUP $MAINPID",
     ] {

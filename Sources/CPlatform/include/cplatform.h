@@ -14,5 +14,8 @@ int cplatform_notify(const char *_Nonnull path, const char *_Nonnull message);
 /* How many heaps malloc makes at most. */
 void cplatform_limit_heaps(int count);
 
+/* Keeps the process's memory out of core dumps, also of those that go to a program, and from other processes of the user. */
+void cplatform_forbid_dumps(void);
+
 /* Gives memory that was freed back to the system. */
 void cplatform_trim(void);

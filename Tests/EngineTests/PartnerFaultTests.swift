@@ -1,0 +1,126 @@
+import FoundationEssentials
+import Glibc
+import LoopbackHTTP
+import Platform
+import TestServers
+import Testing
+
+/// A proxy between the daemon and each partner breaks connections in every way that a network knows. Each time the daemon
+/// heals, and in the end the backend has got exactly the truth: nothing is missing, and what came twice is the same.
+///
+/// The seed is printed where something fails. `FAULT_ROUNDS` makes it longer, `FAULT_SEED` repeats one.
+@Suite struct PartnerFaultTests {
+  enum Partner: CaseIterable { case airflow, ledger, cloud, backend }
+
+  private static let rounds = ProcessInfo.processInfo.environment["FAULT_ROUNDS"].flatMap { Int($0) } ?? 2
+  private static let seed =
+    ProcessInfo.processInfo.environment["FAULT_SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 0...UInt64.max)
+
+  private static func answer(_ status: String, _ headers: String = "", body: String = "") -> FaultProxy.Fault {
+    .say(Array("HTTP/1.1 \(status)\r\nContent-Length: \(body.utf8.count)\r\n\(headers)\r\n\(body)".utf8))
+  }
+
+  /// What may happen to a connection to a partner.
+  private static func faults(of partner: Partner, _ random: inout SeededGenerator) -> [FaultProxy.Fault] {
+    func bytes(_ most: Int) -> Int { Int.random(in: 0...most, using: &random) }
+    var faults: [FaultProxy.Fault] = [
+      .cut(after: bytes(3000)), .reset(after: bytes(3000)), .resetAsking(after: bytes(3000)),
+      .stall(after: bytes(600), seconds: 1), .drip(bytes: bytes(300), pause: 0.002),
+    ]
+    if partner == .cloud || partner == .backend {
+      faults += [
+        answer("500 Oops", body: "no"), answer("502 Bad Gateway", body: "<html>proxy</html>"),
+        answer("503 Busy", "Retry-After: 1\r\n"), answer("429 Slow", "Retry-After: 1\r\n"), .say([]),
+        .say(Array("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"data\"".utf8)),
+        .say(Array("garbage\r\n\r\n".utf8)),
+        .wrongLength(by: 7),
+      ]
+    }
+    // dbt Cloud's own demand is five minutes of silence then: DbtCloudClientTests have it.
+    if partner == .backend { faults.append(answer("429 Slow")) }
+    return faults.shuffled(using: &random)
+  }
+
+  @Test(arguments: Partner.allCases) func whateverBreaksHeals(_ partner: Partner) async throws {
+    var random = SeededGenerator(Self.seed &+ UInt64(Partner.allCases.firstIndex(of: partner) ?? 0))
+    let database = try await AirflowFixtures.dump("2.11.2")
+    let server = try await PostgresServer.shared
+    let calm = try await Lab(database: database, truth: "2.11.2")
+    try await calm.sync()
+
+    let certificates = try Certificates()
+    let authority = try await certificates.authority()
+    let pair = try await certificates.server("backend")
+    let backend = try EventBackend(tls: .init(key: pair.key, certificate: pair.certificate))
+    let lab = try await Lab(database: database, truth: "2.11.2", backend: backend)
+    var settings = Lab.Settings(
+      pollInterval: "100ms", lineage: ["ca_file: \(authority.certificateFile)", "timeout: 2s"])
+    let proxy: FaultProxy
+    var broken = database
+    switch partner {
+    case .airflow:
+      proxy = try FaultProxy(to: server.port)
+      settings.dsn = "host=127.0.0.1 port=\(proxy.port) dbname=\(database) user=postgres sslmode=disable"
+    case .ledger:
+      proxy = try FaultProxy(to: server.port)
+      let name = PostgresServer.uniqueName("state")
+      try await server.createDatabase(name)
+      settings.ledgerURL = "postgresql://postgres@127.0.0.1:\(proxy.port)/\(name)?sslmode=disable"
+      broken = name
+      settings.top = ["status_socket: \(lab.folder.file("status.sock"))"]
+    case .cloud:
+      proxy = try FaultProxy(to: Int(lab.cloudPort))
+      settings.cloudPort = proxy.port
+    case .backend:
+      // Here bytes are TLS's: what is cut is a record of it.
+      proxy = try FaultProxy(to: Int(backend.port))
+      settings.backendPort = proxy.port
+    }
+    try lab.configure(settings)
+    // The ledger must be there once, or the daemon does not start.
+    if partner == .ledger { _ = try await lab.run(["migrate"]) }
+
+    var suffered: [FaultProxy.Fault] = []
+    func plan() {
+      // Between two faults something works, so that pauses after failures stay short.
+      for fault in Self.faults(of: partner, &random).prefix(3) {
+        suffered.append(fault)
+        proxy.plan([fault, .none])
+      }
+    }
+    if partner != .ledger { plan() }
+    let daemon = try lab.startDaemon()
+    if partner == .ledger {
+      try await eventually("the first contact") { try await lab.status()["source"]?.stringValue == "daemon" }
+    }
+    for round in 1...Self.rounds {
+      if round > 1 || partner == .ledger { plan() }
+      if partner == .airflow || partner == .ledger { try await Self.breakConnections(server, broken) }
+      try await lab.waitUntilIdle()
+      // There is news, so that every connection is used.
+      try await server.execute(
+        """
+        UPDATE dag_run SET end_date = end_date + interval '1 second', updated_at = now()
+        WHERE id = (SELECT max(id) FROM dag_run)
+        """, database: database)
+    }
+    let what: Comment = "seed \(Self.seed), \(partner): \(suffered), \(proxy.suffered) of \(proxy.connections)"
+    #expect(proxy.suffered > 0, what)
+    #expect(daemon.isRunning, what)
+    daemon.signal(SIGTERM)
+    #expect(try await daemon.finish(within: 12).status == 0, what)
+    proxy.forgive()
+    try await lab.sync()
+    try await calm.sync()
+    expectEqual(lab.backend.distinct, calm.backend.distinct, what)
+    expectEqual(try await lab.recordsWithoutRevision(), try await calm.recordsWithoutRevision(), what)
+    expectEqual(try await lab.lastArchived(), try await calm.lastArchived(), what)
+  }
+
+  /// What is kept open is opened anew, and meets the next faults.
+  private static func breakConnections(_ server: PostgresServer, _ database: String) async throws {
+    try await server.execute(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '\(database)' AND pid <> pg_backend_pid()"
+    )
+  }
+}
