@@ -1,6 +1,6 @@
 /// One step of a ledger's schema, embedded in the binary from `Migrations/SQL`.
 public struct Migration: Sendable {
-  /// Counts from 1 without gaps.
+  /// Counts from 1.
   public let version: Int
   /// The file's name without its ending.
   public let name: String
@@ -18,11 +18,13 @@ public enum Migrations {
     Migration(version: 4, name: "sqlite_0004_searches", sql: text(PackageResources.sqlite_0004_searches_sql)),
     Migration(version: 5, name: "sqlite_0005_nodes", sql: text(PackageResources.sqlite_0005_nodes_sql)),
     Migration(version: 6, name: "sqlite_0006_projects", sql: text(PackageResources.sqlite_0006_projects_sql)),
+    Migration(version: 8, name: "sqlite_0008_limits", sql: text(PackageResources.sqlite_0008_limits_sql)),
   ]
 
   /// For a ledger in Postgres. They run with `search_path` set to the ledger's schema.
   public static let postgres: [Migration] = [
-    Migration(version: 1, name: "postgres_0001_ledger", sql: text(PackageResources.postgres_0001_ledger_sql))
+    Migration(version: 1, name: "postgres_0001_ledger", sql: text(PackageResources.postgres_0001_ledger_sql)),
+    Migration(version: 3, name: "postgres_0003_limits", sql: text(PackageResources.postgres_0003_limits_sql)),
   ]
 
   private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

@@ -2,6 +2,10 @@
 /// the working directory (a relative path of the file counts from the file's own folder).
 public struct Configuration: Sendable, Equatable {
   public var ledger: LedgerLocation
+  /// How large the ledger may become; nil for as large as its disk allows.
+  public var maximumLedgerBytes: Int64?
+  /// How long delivered history is kept.
+  public var retention: Retention
   public var airflow: [AirflowConfiguration]
   public var dbtCloud: [DbtCloudConfiguration]
   public var dbtArtifacts: [DbtArtifactsConfiguration]

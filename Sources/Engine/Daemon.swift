@@ -88,6 +88,7 @@ public struct Daemon: Sendable {
       }
       for enrichment in workshop.enrichments { group.addTask { await fetch(enrichment, stop) } }
       for folder in workshop.artifactFolders { group.addTask { await watch(folder, stop) } }
+      group.addTask { await tidyUp(workshop.upkeep, stop) }
     }
   }
 
@@ -138,6 +139,10 @@ public struct Daemon: Sendable {
     while !stop.isSet {
       do {
         guard try await capture.hasHistory() else { break }
+        guard try await workshop.ledger.roomLevel().history == .free else {
+          await stop.wait(seconds: 5)
+          continue
+        }
         let outcome = try await capture.loadHistory()
         failures = 0
         if outcome.newRuns + outcome.changedRuns > 0 { workshop.ringAfterCapture() }
@@ -239,6 +244,23 @@ public struct Daemon: Sendable {
     }
   }
 
+  /// Deletes what need not be kept any longer, for no more than a twentieth of the time.
+  private func tidyUp(_ upkeep: Upkeep, _ stop: StopSign) async {
+    while !stop.isSet, !Task.isCancelled {
+      let begin = monotonicSeconds()
+      var wait = 30.0
+      do {
+        let outcome = try await upkeep.step()
+        if let finished = outcome.finished { telemetry.emit(HistoryDeleted(outcome: finished)) }
+        for level in outcome.levels { telemetry.emit(RoomChanged(level)) }
+        if outcome.hasMore { wait = min(5, max(0.05, (monotonicSeconds() - begin) * 19)) }
+      } catch is CancellationError {
+        return
+      } catch { noteLedger(error) }
+      await stop.wait(seconds: wait)
+    }
+  }
+
   private func watch(_ folder: ArtifactFolderWatch, _ stop: StopSign) async {
     var failures = 0
     while !stop.isSet {
@@ -312,6 +334,8 @@ public struct Daemon: Sendable {
   private func noteLedger(_ error: any Error) {
     let failure = PartnerFailure(error)
     outages.failed("ledger", workshop.ledger.path, cause: failure.cause, detail: failure.detail)
+    // What was read is not kept anywhere any more: begun anew, it is read again.
+    if (error as? LedgerError)?.kind == .moved { _exit(74) }
   }
 
   private func note(_ round: DeliveryRound, of sink: any Sink) {

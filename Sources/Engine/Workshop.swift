@@ -1,5 +1,6 @@
 import Configuration
 import Ledger
+import Platform
 import Sinks
 
 /// The parts of a syncer, made from its configuration: one capture per Airflow instance, one enrichment per dbt Cloud
@@ -12,6 +13,7 @@ struct Workshop: Sendable {
   let artifactFolders: [ArtifactFolderWatch]
   let coreRuns: CoreRunReader
   let sinks: [any Sink]
+  let upkeep: Upkeep
   private let accountAlarms: [String: Alarm]
   private let sinkAlarms: [String: Alarm]
 
@@ -31,6 +33,7 @@ struct Workshop: Sendable {
     self.coreRuns = coreRuns
     artifactFolders = configuration.dbtArtifacts.map { ArtifactFolderWatch($0, ledger: ledger, reader: coreRuns) }
     sinks = configuration.makeSinks(ledger: ledger)
+    upkeep = Upkeep(ledger: ledger, expectsSources: !configuration.airflow.isEmpty, clock: wallClockMicroseconds)
     accountAlarms = Dictionary(uniqueKeysWithValues: configuration.dbtCloud.map { ($0.name, Alarm()) })
     sinkAlarms = Dictionary(uniqueKeysWithValues: configuration.sinks.map { ($0.name, Alarm()) })
   }
@@ -39,6 +42,8 @@ struct Workshop: Sendable {
   /// - Throws: `LedgerError`
   func open(mode: String) async throws {
     try await ledger.open()
+    await ledger.limit(bytes: configuration.maximumLedgerBytes)
+    try await ledger.keep(history: configuration.retention.length?.totalSeconds)
     await ledger.register(lineageRunID: configuration.lineageRunID)
     try await ledger.register(accounts: AccountDirectory(accounts: configuration.dbtCloud.map(\.directoryEntry)))
     try await ledger.register(sinks: configuration.sinks.map(\.registration))

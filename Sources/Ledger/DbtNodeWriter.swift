@@ -21,9 +21,13 @@ struct DbtNodeWriter {
   }
 
   let database: any Database
+  private let witness: NodeWitness
   private var digest = NodeDigest()
 
-  init(database: any Database) { self.database = database }
+  init(database: any Database, witness: NodeWitness = NodeWitness()) {
+    self.database = database
+    self.witness = witness
+  }
 
   mutating func keep(_ node: DbtNode) throws -> Kept {
     let (columns, meta) = (DbtNodeRow.text(node.columns), DbtNodeRow.text(node.meta))
@@ -31,11 +35,15 @@ struct DbtNodeWriter {
       throw LedgerError(.other, path: database.name, detail: "libcrypto does not compute SHA-256")
     }
     let known = try database.prepare(Self.select).binding { $0(bytes: digest) }.firstRow { $0.integer(0) }
-    if let known { return Kept(id: known, relation: node.relation) }
+    if let known {
+      witness.note(known)
+      return Kept(id: known, relation: node.relation)
+    }
     let id = try database.prepare(Self.insert).binding {
       $0(bytes: digest)
       DbtNodeRow.bind(node, columns: columns, meta: meta, to: &$0)
     }.insert()
+    witness.note(id)
     return Kept(id: id, relation: node.relation)
   }
 

@@ -9,6 +9,7 @@ extension Ledger {
   /// - Throws: ``LedgerError``; then nothing of the batch was kept.
   public func apply(_ batch: CaptureBatch, proposing propose: Proposer) throws -> CaptureOutcome {
     let now = now
+    note(sourceTime: batch.readAt)
     return try write { database in
       guard
         let instance = try database.prepare("SELECT id FROM airflow_instance WHERE name = ?")
@@ -16,7 +17,8 @@ extension Ledger {
       else { throw LedgerError(.other, path: path, detail: "instance \(batch.instance) is not registered") }
       var writer = CaptureWriter(
         database: database, instance: instance, name: batch.instance, sinks: sinks, accounts: accounts, now: now,
-        readAt: batch.readAt, isHistory: batch.isHistory)
+        readAt: batch.readAt, isHistory: batch.isHistory,
+        horizon: retention.map { Instant(microseconds: batch.readAt.microseconds - $0) })
       for dag in batch.dags { try writer.keep(dag) }
       for snapshot in batch.snapshots { try writer.keep(snapshot, proposing: propose) }
       for snapshot in batch.snapshots {

@@ -287,6 +287,16 @@ struct Bench {
     try database.transaction { try database.execute(sql) }
   }
 
+  /// On a server: what autovacuum does in its own time.
+  func vacuum() async throws {
+    guard case .postgres(_, let schema) = place else { return }
+    let tables = try query(
+      "SELECT relname FROM pg_class WHERE relnamespace = '\(schema)'::regnamespace AND relkind = 'r'")
+    let server = try await PostgresServer.shared
+    let list = tables.map { "\(schema).\($0)" }.joined(separator: ", ")
+    _ = try await server.execute("VACUUM \(list)")
+  }
+
   /// Makes the ledger refuse new rows of a table under a condition.
   func refuse(_ table: String, when condition: String) throws {
     guard !place.isFile else {
