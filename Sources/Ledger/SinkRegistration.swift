@@ -63,6 +63,8 @@ extension Ledger {
     self.sinks = try write { database in
       try sinks.map { sink in
         var sink = sink
+        // One registration may be given to several ledgers.
+        (sink.meter, sink.mark) = (OutboxMeter(), nil)
         if let id = try database.prepare("SELECT id FROM sink WHERE name = ?")
           .binding({ $0(sink.name) }).firstRow({ $0.integer(0) })
         {

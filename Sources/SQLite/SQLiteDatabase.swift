@@ -149,6 +149,8 @@ public final class SQLiteDatabase: Database {
       return (rows == ["ok"] ? [] : rows, true)
     } catch let error as SQLiteError where error.code == SQLITE_INTERRUPT {
       return ([], false)
+    } catch let error as SQLiteError where error.isCorrupt {
+      return ([error.description], false)
     }
   }
 
