@@ -84,6 +84,15 @@ public struct CommandTable: Sendable {
           """,
         options: [.offline, .printGrants]),
       CommandSpecification(
+        "purge", "Remove from the ledger what was kept of DAGs, or before a time",
+        details: """
+          Records with their conf, attempts, links, dbt runs and results. Without --yes it only says what that is. Runs that \
+          Airflow is not done with stay, and those of which something waits for a sink or was refused (unless --pending). What \
+          is still in Airflow is not read again unless Airflow opens it again; `dags: { exclude: [...] }` keeps new runs of a \
+          DAG from being read. Works beside the daemon.
+          """,
+        options: [.dag, .before, .instance, .pending, .dryRun, .yes]),
+      CommandSpecification(
         "migrate", "Bring the ledger to this program's version",
         details: "`run` and `sync` do the same when they start. A ledger of a newer program is refused."),
       CommandSpecification("config example", "Print a configuration file with every key explained"),
@@ -136,6 +145,12 @@ extension CommandOption {
     "Only DAG runs in this state (success, failed, running, queued); may be repeated.")
   public static let since = CommandOption("--since", .time, "TIME", "Only what is not older: a time, or 2h, 3d (ago).")
   public static let until = CommandOption("--until", .time, "TIME", "Only what is older: a time, or 2h, 3d (ago).")
+  public static let before = CommandOption(
+    "--before", .time, "TIME", "Only what ended before: a time, or 2h, 90d (ago).")
+  public static let pending = CommandOption(
+    "--pending", "Also give up deliveries that wait or were refused; says how many.")
+  public static let dryRun = CommandOption("--dry-run", "Only say what would be removed.")
+  public static let yes = CommandOption("--yes", short: "y", "Do it.")
   public static let dbtRun = CommandOption("--dbt-run", .text, "ID", "Only records with this dbt Cloud run.")
   public static let dbtCloudRunID = CommandOption("--dbt-cloud-run-id", .count, "ID", "A finished run of dbt Cloud.")
   public static let dbtCloudJobID = CommandOption(

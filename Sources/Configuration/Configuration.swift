@@ -4,6 +4,10 @@ public struct Configuration: Sendable, Equatable {
   public var ledger: LedgerLocation
   /// The unix socket on which the daemon tells how it does.
   public var statusSocket: String
+  /// How large the ledger may become; nil for as large as its disk allows.
+  public var maximumLedgerBytes: Int64?
+  /// How long delivered history is kept.
+  public var retention: Retention
   public var airflow: [AirflowConfiguration]
   public var dbtCloud: [DbtCloudConfiguration]
   public var dbtArtifacts: [DbtArtifactsConfiguration]

@@ -28,6 +28,9 @@ struct ConfigurationDecoder {
     }
     let record = self.record(top)
     let statusSocket = top.read(TopKeys.statusSocket)
+    let maximumLedgerBytes = top.read(TopKeys.maximumLedgerBytes)
+    let retention = top.read(TopKeys.retention)
+    if let length = retention?.length { refuseLongLookBack(airflow, than: length) }
 
     if let instances, instances.isEmpty, dbtArtifacts.isEmpty, !dbtCloud.contains(where: { $0.value?.runs != .linked })
     {
@@ -44,10 +47,11 @@ struct ConfigurationDecoder {
     refuseDuplicates(dbtCloud, DbtCloudKeys.accountID) { "\($0.accountID) at \($0.url.host)" }
     refuseSharedFiles(sinks, ledger)
 
-    guard let ledger, let record else { return nil }
+    guard let ledger, let record, let retention else { return nil }
     return Configuration(
-      ledger: ledger, statusSocket: statusSocket ?? ledger.statusSocket, airflow: airflow.compactMap(\.value),
-      dbtCloud: dbtCloud.compactMap(\.value),
+      ledger: ledger, statusSocket: statusSocket ?? ledger.statusSocket, maximumLedgerBytes: maximumLedgerBytes,
+      retention: retention, airflow: airflow.compactMap(\.value).map { limiting($0, retention) },
+      dbtCloud: dbtCloud.compactMap(\.value).map { limiting($0, retention) },
       dbtArtifacts: dbtArtifacts.compactMap(\.value),
       sinks: sinks.compactMap(\.value), record: record, allowInlineSecrets: allowInlineSecrets,
       allowPlainHTTP: allowPlainHTTP)
@@ -207,6 +211,8 @@ struct ConfigurationDecoder {
     let name = reader.read(SinkKeys.name)
     let kind = reader.read(SinkKeys.type)
     let history = reader.read(SinkKeys.history)
+    let maximumOutboxBytes = reader.read(SinkKeys.maximumOutboxBytes)
+    let maximumOutboxAge = reader.read(SinkKeys.maximumOutboxAge)
     guard let kind else { return nil }
     reader.refuseKeys(otherThanOf: kind.rawValue, in: SinkKeys.section)
     let destination: SinkConfiguration.Destination?
@@ -219,8 +225,10 @@ struct ConfigurationDecoder {
         results.map { .file(FileDestination(path: path, results: $0)) }
       }
     }
-    guard let name, let history, let destination else { return nil }
-    return SinkConfiguration(name: name, history: history, destination: destination)
+    guard let name, let history, let maximumOutboxBytes, let maximumOutboxAge, let destination else { return nil }
+    return SinkConfiguration(
+      name: name, history: history, maximumOutboxBytes: maximumOutboxBytes, maximumOutboxAge: maximumOutboxAge,
+      destination: destination)
   }
 
   private func openLineage(_ reader: SectionReader, _ permissions: Permissions) -> OpenLineageDestination? {
@@ -319,6 +327,28 @@ struct ConfigurationDecoder {
   }
 
   // MARK: Across entries
+
+  /// What is compared with Airflow must still be there.
+  private func refuseLongLookBack(_ airflow: [Entry<AirflowConfiguration>], than retention: Duration) {
+    for entry in airflow {
+      guard let lookBack = entry.value?.lookBack, retention < lookBack + .seconds(86_400) else { continue }
+      entry.reader.error(
+        AirflowKeys.lookBack,
+        "expected a day less than `retention` (\(retention.configuredText)) at most, found \(lookBack.configuredText)")
+    }
+  }
+
+  private func limiting(_ airflow: AirflowConfiguration, _ retention: Retention) -> AirflowConfiguration {
+    var airflow = airflow
+    airflow.backfill = retention.limiting(airflow.backfill)
+    return airflow
+  }
+
+  private func limiting(_ account: DbtCloudConfiguration, _ retention: Retention) -> DbtCloudConfiguration {
+    var account = account
+    account.backfill = retention.limiting(account.backfill)
+    return account
+  }
 
   private func refuseDuplicates<Value, Read>(
     _ entries: [Entry<Value>], _ key: Key<Read>, _ identity: (Value) -> String

@@ -15,6 +15,14 @@ enum TopKeys {
     "status_socket", .path, example: "/run/airflow-syncer/status.sock",
     "A unix socket on which the daemon tells how it does, for `status`; default: the ledger's file with `.sock` after it, or "
       + "with a ledger in Postgres /run/airflow-syncer/status.sock.")
+  static let maximumLedgerBytes = Key(
+    "max_ledger_bytes", .size, example: "20GB",
+    "How large the ledger may become; default: as large as its disk allows. From 80 % on no history is loaded, from 90 % on "
+      + "no events are made, at the limit nothing is read until there is room again. Nothing is dropped.")
+  static let retention = Key(
+    "retention", .retention, default: "none", example: "90d",
+    "How long finished runs are kept once everything about them is delivered; `none`: for good. Longer than each look_back."
+  )
   static let airflow = Key(
     "airflow", .mappings, default: "[]", shown: true, inside: AirflowKeys.section,
     "The Airflow metadata databases to read. At least one, unless dbt runs are wanted for their own sake: `runs: all` of "
@@ -42,8 +50,8 @@ enum TopKeys {
   static let section = Section(
     path: "",
     rows: [
-      ledger.row, ledgerPasswordFile.row, ledgerPasswordCommand.row, statusSocket.row, airflow.row, dbtCloud.row,
-      dbtArtifacts.row,
+      ledger.row, ledgerPasswordFile.row, ledgerPasswordCommand.row, statusSocket.row, maximumLedgerBytes.row,
+      retention.row, airflow.row, dbtCloud.row, dbtArtifacts.row,
       sinks.row, record.row, allowInlineSecrets.row,
       allowPlainHTTP.row,
     ])
@@ -221,12 +229,19 @@ enum SinkKeys {
     "How much of each dbt run goes into the line.")
   static let history = Key(
     "history", .bool, default: "true", "Whether what a backfill loads goes there too.")
+  static let maximumOutboxBytes = Key(
+    "max_outbox_bytes", .size, default: "1GB",
+    "How much may wait for this sink, at 200 bytes an item and what was tried already. From 80 % on no history is loaded; at "
+      + "the limit its events are made later, from what the ledger holds.")
+  static let maximumOutboxAge = Key(
+    "max_outbox_age", .duration(.seconds(60) ... .seconds(3650 * 86_400)), default: "7d",
+    "How long the oldest item may wait before the same happens.")
 
   static let section = Section(
     path: "sinks[]", isList: true, variants: ["file", "openlineage"],
     rows: [
       name.row, type.row, url.row, tokenFile.row, tokenCommand.row, emit.row, sql.row, gzip.row, timeout.row,
-      caFile.row, path.row, results.row, history.row,
+      caFile.row, path.row, results.row, history.row, maximumOutboxBytes.row, maximumOutboxAge.row,
     ])
 }
 

@@ -4,6 +4,10 @@ public struct SinkConfiguration: Sendable, Equatable {
   public var name: String
   /// Whether what a backfill loads goes there too.
   public var history: Bool
+  /// How many bytes may wait for it.
+  public var maximumOutboxBytes: Int64
+  /// How long the oldest item may wait.
+  public var maximumOutboxAge: Duration
   public var destination: Destination
 
   /// Where a sink delivers, with what only that kind of backend needs.

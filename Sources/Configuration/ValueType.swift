@@ -95,6 +95,13 @@ extension ValueType where Value == Int64 {
   }
 }
 
+extension ValueType where Value == Int64 {
+  /// A number of bytes from 1 MB on: `500MB`, `20GB`, `1GiB`, or without a unit.
+  static let size = scalar("size", "a size from 1MB to 1000TB, such as 500MB or 20GB") { text in
+    ByteCount.parse(text).flatMap { (1_000_000...1_000_000_000_000_000).contains($0) ? $0 : nil }
+  }
+}
+
 extension ValueType where Value == Double {
   static let rate = scalar("number", "a number from 0.1 to 10000") { text in
     Double(text).flatMap { (0.1...10_000).contains($0) ? $0 : nil }
@@ -107,6 +114,13 @@ extension ValueType where Value == Duration {
       "a duration from \(range.lowerBound.configuredText) to \(range.upperBound.configuredText), "
       + "such as 5s, 200ms or 1h30m"
     return scalar("duration", expected) { Duration(configured: $0).flatMap { range.contains($0) ? $0 : nil } }
+  }
+}
+
+extension ValueType where Value == Retention {
+  static let retention = scalar("`none` or duration", "`none` or a duration from 1d on, such as 90d") { text in
+    if text == "none" { return Retention(length: nil) }
+    return Duration(configured: text).flatMap { $0 >= .seconds(86_400) ? Retention(length: $0) : nil }
   }
 }
 

@@ -14,14 +14,28 @@ struct CallBudget: Sendable {
   private(set) var coolingDownUntil: Instant?
   private(set) var lastCallAt: Instant?
   private var calls: [Instant] = []
+  /// The time of the last question.
+  private var asked: Instant?
 
   init(requestsPerSecond: Double, burst: Int) {
     microsecondsPerCall = max(1, Int64(min(1e6 / requestsPerSecond, 3600e6)))
     self.burst = Int64(burst)
   }
 
+  /// A clock that is set back takes what was to wait for with it: nothing waits until the clock is there again.
+  private mutating func mind(_ now: Instant) {
+    if let before = asked, now < before {
+      let step = before.microseconds - now.microseconds
+      fullAt = Instant(microseconds: fullAt.microseconds - step)
+      coolingDownUntil = coolingDownUntil.map { Instant(microseconds: $0.microseconds - step) }
+      calls.removeAll { $0 > now }
+    }
+    asked = now
+  }
+
   /// Takes a token and says how many seconds to wait before using it.
   mutating func take(at now: Instant) -> Double {
+    mind(now)
     let full = max(fullAt, now)
     fullAt = Instant(microseconds: full.microseconds + microsecondsPerCall)
     let excess = fullAt.microseconds - now.microseconds - burst * microsecondsPerCall
@@ -37,6 +51,7 @@ struct CallBudget: Sendable {
 
   /// Notes a 429.
   mutating func coolDown(at now: Instant, seconds: Double?) {
+    mind(now)
     let wait = min(max(seconds ?? Self.coolDownWithoutHeader, 1), 86_400)
     let until = Instant(microseconds: now.microseconds + Int64(wait * 1e6))
     coolingDownUntil = max(coolingDownUntil ?? until, until)
@@ -44,6 +59,7 @@ struct CallBudget: Sendable {
 
   /// Seconds of silence that are left; nil when calls may be made.
   mutating func remainingCoolDown(at now: Instant) -> Double? {
+    mind(now)
     guard let until = coolingDownUntil else { return nil }
     guard now < until else {
       coolingDownUntil = nil

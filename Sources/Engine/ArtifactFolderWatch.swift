@@ -41,10 +41,13 @@ actor ArtifactFolderWatch {
   func take() async throws -> Outcome { try await read(isFinal: true) }
 
   private func read(isFinal: Bool) async throws -> Outcome {
+    try await ledger.requireRoom()
     let ledger = ledger
     let found = try await reader.read(files, name: name, isFinal: isFinal) { try await ledger.keep($0) }
     var outcome = Outcome(problems: found.problems)
     for run in found.runs where try await !ledger.isComplete(core: run) {
+      // What was deleted is not recorded again because its files are still there.
+      guard await !ledger.isForgotten(run.finishedAt) else { continue }
       try await ledger.keepComplete(core: run, nodes: found.kept)
       outcome.runs += 1
       if let lack = found.lacks[run.key] { outcome.problems.append(lack) }

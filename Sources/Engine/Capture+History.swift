@@ -27,6 +27,7 @@ extension Capture {
   }
 
   private func loadPage(since override: Instant?) async throws -> Outcome {
+    try await ledger.requireRoom()
     let schema = try await currentSchema()
     try await meet()
     guard let known = progress, let floor = known.floor, !known.isBackfillDone else { return Outcome() }

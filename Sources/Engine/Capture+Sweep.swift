@@ -30,6 +30,7 @@ extension Capture {
   }
 
   private func sweepSlice() async throws -> Outcome {
+    try await ledger.requireRoom()
     let schema = try await currentSchema()
     try await meet()
     guard let progress, progress.floor != nil else { return Outcome() }
@@ -47,7 +48,10 @@ extension Capture {
     sweep.moment = slice.moment
     sweep.runs += slice.runs.count
     sweep.milliseconds += slice.moment.serverMilliseconds ?? 0
-    var outcome = try await readAgain(comparison.differing + comparison.unseen, schema, &sweep)
+    let purged = try await ledger.purgedRuns(
+      of: progress.id, after: slice.after, through: slice.isFinished ? nil : slice.lastID)
+    let differing = comparison.differing.filter { !purged.contains($0) }
+    var outcome = try await readAgain(differing + comparison.unseen, schema, &sweep)
     sweep.after = slice.lastID
     if slice.isFinished { outcome += try await finish(&sweep) }
     sweepUnderWay = slice.isFinished ? nil : sweep

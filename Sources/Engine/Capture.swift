@@ -132,6 +132,7 @@ actor Capture {
   }
 
   private func pollOnce() async throws -> Outcome {
+    try await ledger.requireRoom()
     let schema = try await currentSchema()
     try await meet()
     guard let progress else { return Outcome() }
@@ -216,7 +217,8 @@ actor Capture {
       InstanceHealth(
         airflowVersion: schema.version, alembicVersion: schema.alembicHead,
         role: moment.isReplica ? "replica" : "primary",
-        replayLag: moment.replayLagSeconds.map { Int64($0 * 1e6) }, pollMilliseconds: milliseconds),
+        replayLag: moment.replayLagSeconds.map { Int64($0 * 1e6) }, pollMilliseconds: milliseconds,
+        readAt: moment.readAt),
       of: instance)
     healthNotedAt = now
   }

@@ -68,6 +68,10 @@ struct CaptureService: Service {
     while !stop.isSet {
       do {
         guard try await capture.hasHistory() else { break }
+        guard try await around.ledger.roomLevel().history == .free else {
+          await stop.wait(seconds: 5)
+          continue
+        }
         let outcome = try await around.stages.measure("history", capture.instance) { try await capture.loadHistory() }
         failures = 0
         if outcome.newRuns + outcome.changedRuns > 0 { around.bells.ringAfterCapture() }

@@ -73,9 +73,17 @@ extension SinkConfiguration {
     switch destination {
     case .openLineage(let destination):
       let emit = Set(destination.emit.compactMap { SinkRegistration.Emission(rawValue: $0.rawValue) })
-      return SinkRegistration(name: name, type: "openlineage", kind: .events(emit), history: history)
-    case .file: return SinkRegistration(name: name, type: "file", kind: .records, history: history)
+      return SinkRegistration(
+        name: name, type: "openlineage", kind: .events(emit), history: history, limits: outboxLimits)
+    case .file:
+      return SinkRegistration(name: name, type: "file", kind: .records, history: history, limits: outboxLimits)
     }
+  }
+}
+
+extension SinkConfiguration {
+  private var outboxLimits: OutboxLimits {
+    OutboxLimits(bytes: maximumOutboxBytes, age: maximumOutboxAge.totalSeconds)
   }
 }
 

@@ -255,3 +255,39 @@ struct ItemsDelivered: TelemetryEvent {
     ]
   }
 }
+
+struct HistoryDeleted: TelemetryEvent {
+  let outcome: RetentionOutcome
+  var level: LogLevel { .info }
+  var name: String { "history_deleted" }
+  var message: String { "delivered history that is older than `retention` is deleted" }
+  var fields: [TelemetryField] {
+    [
+      TelemetryField("dag_runs", .integer(Int64(outcome.dagRuns))),
+      TelemetryField("attempts", .integer(Int64(outcome.attempts))),
+      TelemetryField("dbt_runs", .integer(Int64(outcome.dbtRuns))),
+      TelemetryField("dbt_nodes", .integer(Int64(outcome.nodes))),
+    ]
+  }
+}
+
+struct RoomChanged: TelemetryEvent {
+  let change: LedgerStatus.RoomChange
+  var level: LogLevel { change.level == .free ? .notice : .warning }
+  var name: String {
+    switch change.level {
+    case .free: "room_again"
+    case .historyPaused: "history_paused"
+    case .eventsHeld: "events_held"
+    case .readingStopped: "reading_stopped"
+    }
+  }
+  var message: String { change.text }
+  var fields: [TelemetryField] {
+    [
+      TelemetryField("name", .text(change.sink ?? "ledger")), TelemetryField("bytes", .integer(change.bytes)),
+    ]
+  }
+
+  init(_ change: LedgerStatus.RoomChange) { self.change = change }
+}

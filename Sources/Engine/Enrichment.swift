@@ -104,6 +104,7 @@ actor Enrichment {
   /// runs are wanted, lists them, and fetches those of history when nothing else is due.
   /// - Parameter everything: also what would be due later, and all that is to be looked for.
   func round(everything: Bool = false) async throws -> Outcome {
+    try await ledger.requireRoom()
     var outcome = try await fetchDue(now: everything ? .max : clock(), hasAnswered: false)
     while outcome.outage == nil, everything || outcome.searched < Self.pages {
       let step: RunSearch.Step
@@ -146,7 +147,7 @@ actor Enrichment {
       if step.new > 0 { outcome += try await fetchDue(now: everything ? .max : clock(), hasAnswered: true) }
       repeat {
         try Task.checkCancellation()
-        guard outcome.outage == nil else { return }
+        guard outcome.outage == nil, try await ledger.roomLevel().history == .free else { break }
         step = try await listing.listHistory()
         outcome.listed += step.new
       } while everything && step.hasMore

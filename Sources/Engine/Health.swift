@@ -81,6 +81,13 @@ public struct Health: Sendable {
           "journalctl -u airflow-syncer"
         ))
     }
+    if let fullness = status.fullness, fullness.level != .free {
+      troubles.append((fullness.trouble(of: nil), fullness.since, "airflow-syncer purge --before 90d --dry-run"))
+    }
+    for sink in status.sinks {
+      guard let fullness = sink.fullness, fullness.level != .free else { continue }
+      troubles.append((fullness.trouble(of: sink.name), fullness.since, "airflow-syncer validate"))
+    }
     for account in status.accounts where account.error != nil {
       troubles.append(
         ("dbt Cloud account `\(account.name)` does not answer", account.errorSince, "airflow-syncer validate"))
@@ -103,4 +110,16 @@ public struct Health: Sendable {
   }
 
   private static func names(_ names: [String]) -> String { names.map { "`\($0)`" }.joined(separator: ", ") }
+}
+
+extension LedgerStatus.Fullness {
+  /// - Parameter sink: whose outbox it is; nil for the ledger.
+  fileprivate func trouble(of sink: String?) -> String {
+    let whose = sink.map { "outbox of `\($0)`" } ?? "ledger"
+    return switch level {
+    case .free, .historyPaused: "\(whose) nearly full: no history is loaded"
+    case .eventsHeld: "\(whose) \(sink == nil ? "nearly full" : "full"): events are made later"
+    case .readingStopped: "\(whose) full: nothing is read"
+    }
+  }
 }

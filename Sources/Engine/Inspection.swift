@@ -104,7 +104,15 @@ public struct Inspection: Sendable {
         return Finding(grade: .bad, subject: "ledger", text: "\(place.name) may not be written; run: \(grant)")
       }
       let version = try await ledger.schemaVersion()
-      return Finding(grade: .good, subject: "ledger", text: "\(place.name), schema \(version.found)")
+      let integrity = try await ledger.integrity(seconds: 20)
+      if let first = integrity.faults.first {
+        return Finding(
+          grade: .bad, subject: "ledger", text: LedgerError(.corrupt, path: place.name, detail: first).description)
+      }
+      return Finding(
+        grade: .good, subject: "ledger",
+        text: "\(place.name), schema \(version.found)"
+          + (integrity.isWhole ? "" : "; too large to be looked through for damage in 20 s"))
     } catch let error as LedgerError {
       if error.kind == .unmade {
         return Finding(grade: .good, subject: "ledger", text: "a ledger \(place.name) will be made")

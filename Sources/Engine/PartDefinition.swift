@@ -9,6 +9,7 @@ enum PartDefinition: Equatable, Sendable {
   case dbtCloud(DbtCloudConfiguration, SecretMark, allowsPlainHTTP: Bool, keepsSQL: Bool)
   case dbtArtifacts(DbtArtifactsConfiguration, keepsSQL: Bool)
   case file(name: String, FileDestination, RecordContext)
+  case upkeep(expectsSources: Bool)
   case openLineage(name: String, OpenLineageDestination, SecretMark, LineageNaming)
 }
 
@@ -31,7 +32,7 @@ struct SecretMark: Equatable, Sendable {
 extension Configuration {
   /// The parts of a syncer. Reads the files of secrets, and so blocks.
   func parts() -> [PartName: PartDefinition] {
-    var parts: [PartName: PartDefinition] = [:]
+    var parts: [PartName: PartDefinition] = [.upkeep: .upkeep(expectsSources: !airflow.isEmpty)]
     for airflow in airflow {
       parts[PartName(.airflow, airflow.name)] = .airflow(airflow, SecretMark(airflow.password))
     }

@@ -13,7 +13,7 @@ struct PartnerFailure {
     switch error {
     case let error as AirflowSourceError: cause = error.cause.map(Self.word) ?? error.kind.rawValue
     case let error as DbtCloudError: cause = Self.word(error.kind)
-    case let error as LedgerError: cause = "\(error.kind)"
+    case let error as LedgerError: cause = error.isLimit ? "limit" : "\(error.kind)"
     default: cause = "\(type(of: error))"
     }
     detail = "\(error)"

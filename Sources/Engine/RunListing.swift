@@ -52,14 +52,18 @@ actor RunListing {
   }
 
   /// Seconds until new runs are asked for again.
-  var waitForPoll: Double { max(0, Double(nextPollAt - clock()) / 1e6) }
+  var waitForPoll: Double {
+    let wait = Double(nextPollAt - clock()) / 1e6
+    // A clock that was set back does not put it off.
+    return wait > 2 * Self.interval ? 0 : max(0, wait)
+  }
 
   // MARK: New runs
 
   /// Lists the runs that came since the last time, when that is due. At first contact only notes where the account stands.
   /// - Parameter isWanted: whether to ask although it is not due.
   func listNew(isWanted: Bool = false) async throws -> Step {
-    guard isWanted || clock() >= nextPollAt else { return Step() }
+    guard isWanted || waitForPoll == 0 else { return Step() }
     var progress = try await ledger.listedRuns(of: account)
     guard let cursor = progress.cursor else {
       // History begins at the newest run of this moment, and new runs behind it.

@@ -81,7 +81,7 @@ actor RunSearch {
   }
 
   private func prepare() async throws {
-    let isLongAgo = foundAt.map { clock() - $0 >= Self.findAgainAfter } ?? true
+    let isLongAgo = foundAt.map { abs(clock() - $0) >= Self.findAgainAfter } ?? true
     _ = try await ledger.findLostTries(everywhere: isLongAgo)
     if isLongAgo { foundAt = clock() }
     while try await ledger.openLostTries() > 0 { try Task.checkCancellation() }

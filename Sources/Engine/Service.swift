@@ -1,4 +1,5 @@
 import Configuration
+import Glibc
 import Ledger
 import Platform
 import Sinks
@@ -27,6 +28,8 @@ struct ServiceSurroundings: Sendable {
     if let error = error as? LedgerError, error.kind == .leaseLost { return }
     let failure = PartnerFailure(error)
     outages.failed("ledger", ledger.path, cause: failure.cause, detail: failure.detail)
+    // What was read is not kept anywhere any more: begun anew, it is read again.
+    if (error as? LedgerError)?.kind == .moved { _exit(74) }
   }
 }
 
@@ -40,6 +43,9 @@ extension Workbench {
         try enrichment(configuration, allowsPlainHTTP: allowsPlainHTTP, keepsSQL: keepsSQL), surroundings)
     case .dbtArtifacts(let configuration, let keepsSQL):
       FolderService(watch(configuration, with: coreRuns(keepsSQL: keepsSQL)), surroundings)
+    case .upkeep(let expectsSources):
+      UpkeepService(
+        Upkeep(ledger: ledger, expectsSources: expectsSources, clock: wallClockMicroseconds), surroundings)
     case .file(let name, let destination, let context):
       DeliveryService(sink(name, destination, context), surroundings)
     case .openLineage(let name, let destination, _, let naming):

@@ -77,8 +77,14 @@ public struct SyncPass: Sendable {
     var outcome = Outcome()
     do {
       for capture in captures {
-        try await workshop.working(as: PartName(.airflow, capture.instance)) {
-          try await read(capture, request, into: &outcome)
+        do {
+          try await workshop.working(as: PartName(.airflow, capture.instance)) {
+            try await read(capture, request, into: &outcome)
+          }
+        } catch let error as LedgerError where error.isLimit {
+          // What waits is delivered all the same.
+          outcome.failures.append(error.description)
+          break
         }
       }
       // What one account was asked for in vain may settle what another has answered, now or in an earlier pass: a second
@@ -86,6 +92,7 @@ public struct SyncPass: Sendable {
       for round in 1...2 {
         let before = outcome.dbtRunsFetched + outcome.dbtPagesSearched
         var failures: [String] = []
+        guard try await workshop.ledger.roomLevel().ledger < .readingStopped else { break }
         for enrichment in workshop.enrichments {
           failures += try await workshop.working(as: PartName(.dbtCloud, enrichment.account.name)) {
             try await fetch(enrichment, request, into: &outcome)
@@ -100,7 +107,7 @@ public struct SyncPass: Sendable {
       for enrichment in workshop.enrichments {
         outcome.dbtRunsUnderWay += try await workshop.ledger.dbtRunsUnderWay(of: enrichment.account.name)
       }
-      for folder in workshop.artifactFolders {
+      for folder in workshop.artifactFolders where try await workshop.ledger.roomLevel().ledger < .readingStopped {
         let read = try await folder.take()
         outcome.dbtRunsFetched += read.runs
         outcome.failures += read.problems
@@ -124,6 +131,7 @@ public struct SyncPass: Sendable {
         total += try await capture.poll()
         while try await capture.hasHistory() {
           try Task.checkCancellation()
+          guard try await makeRoom(request, into: &outcome) else { break }
           let page = try await capture.loadHistory(since: request.since)
           total += page
           request.progress(
@@ -156,6 +164,16 @@ public struct SyncPass: Sendable {
     outcome.newLinks += total.newLinks
   }
 
+  /// Delivers before more history is loaded than may wait. Returns whether there is room.
+  private func makeRoom(_ request: Request, into outcome: inout Outcome) async throws -> Bool {
+    guard try await workshop.ledger.roomLevel().history != .free else { return true }
+    try await deliver(request, into: &outcome, isLast: false)
+    if try await workshop.ledger.roomLevel().history == .free { return true }
+    let text = "history is not loaded any further: too much waits, or the ledger is (nearly) at its limit; see `status`"
+    if !outcome.failures.contains(text) { outcome.failures.append(text) }
+    return false
+  }
+
   // MARK: Fetching
 
   /// Returns what failed in the end.
@@ -186,15 +204,18 @@ public struct SyncPass: Sendable {
   // MARK: Delivering
 
   /// Drains every sink.
-  func deliver(_ request: Request, into outcome: inout Outcome) async throws {
+  /// - Parameter isLast: whether what is left then counts as left.
+  func deliver(_ request: Request, into outcome: inout Outcome, isLast: Bool = true) async throws {
     for sink in workshop.sinks {
       try await workshop.working(as: PartName(.sink, sink.name)) {
-        try await deliver(sink, request, into: &outcome)
+        try await deliver(sink, request, into: &outcome, isLast: isLast)
       }
     }
   }
 
-  private func deliver(_ sink: any Sink, _ request: Request, into outcome: inout Outcome) async throws {
+  private func deliver(
+    _ sink: any Sink, _ request: Request, into outcome: inout Outcome, isLast: Bool
+  ) async throws {
     var failures = 0
     // Counted once: where much waits, counting takes longer than a round.
     var pending = try await workshop.ledger.pendingCount(ofSink: sink.name)
@@ -226,6 +247,6 @@ public struct SyncPass: Sendable {
       failures = 0
       request.progress(.delivering(sink: sink.name, delivered: outcome.delivered, pending: max(0, pending)))
     }
-    outcome.pending += try await workshop.ledger.pendingCount(ofSink: sink.name)
+    if isLast { outcome.pending += try await workshop.ledger.pendingCount(ofSink: sink.name) }
   }
 }

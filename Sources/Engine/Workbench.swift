@@ -66,6 +66,8 @@ extension Ledger {
   /// Takes over what a configuration says about sinks, accounts and names, before any of its parts works.
   /// - Throws: `LedgerError`
   func takeUp(_ configuration: Configuration) throws {
+    limit(bytes: configuration.maximumLedgerBytes)
+    try keep(history: configuration.retention.length?.totalSeconds)
     try register(keeping: configuration.keptWords)
     register(lineageRunID: configuration.lineageRunID)
     let accounts = configuration.dbtCloud.map(\.directoryEntry)

@@ -35,18 +35,25 @@ extension CaptureWriter {
       var told = Told()
       if !isWithheld {
         let due = LineageRules.due(for: attempt)
-        if let outbox {
+        if let outbox, !isForgotten(attempt) {
           for event in due.events(about: .attempt(snapshot.run.key, attempt.key)) {
             try outbox.event(event, about: .attempt(attempt.key))
           }
         }
-        told.note(due)
+        told.note(due, mark: sinks.mark)
         events += due.count
       }
       try write(attempt, told, of: dagRun)
     }
     outcome.changedAttempts += snapshot.attempts.count
     return events
+  }
+
+  /// Whether an attempt is older than history is kept: a run that was deleted is read once more when it is cleared, and what
+  /// was told of its attempts before is not told again.
+  private func isForgotten(_ attempt: TaskAttempt) -> Bool {
+    guard let horizon, let end = attempt.endDate else { return false }
+    return end < horizon
   }
 
   /// Keeps the attempts of one snapshot and tells what is due of them. Returns how many are new or changed.
@@ -64,7 +71,7 @@ extension CaptureWriter {
         for event in due.events(about: .attempt(snapshot.run.key, attempt.key)) {
           try outbox.event(event, about: .attempt(attempt.key))
         }
-        told.note(due)
+        told.note(due, mark: sinks.mark)
       }
       guard before.map({ $0.attempt != attempt || $0.told != told || $0.isRemoved }) ?? true else { return }
       try write(attempt, told, of: dagRun)

@@ -14,6 +14,8 @@ struct CaptureWriter {
   /// When the snapshots were taken, by the source's clock.
   let readAt: Instant
   let isHistory: Bool
+  /// Runs that ended before are not taken in any more, and what ended before in a younger run is not told.
+  let horizon: Instant?
   var outcome = CaptureOutcome()
 
   /// A DAG run as the ledger has it.
@@ -53,7 +55,11 @@ struct CaptureWriter {
       try remove(other.id, kind: .deleted)
       known = nil
     }
-    guard let known else { return try keepNew(snapshot, proposing: propose) }
+    guard let known else {
+      if isForgotten(run) { return }
+      if try isPurged(run) { return }
+      return try keepNew(snapshot, proposing: propose)
+    }
     var outbox = OutboxWriter(
       database: database, sinks: sinks, now: now, isHistory: isHistory && known.isHistory && !run.isOpen)
     let id = known.id
@@ -62,7 +68,7 @@ struct CaptureWriter {
     let isChanged = known.run != run || known.removed != nil
     if isChanged {
       // What waits is told as it was.
-      for sink in sinks { try WaitingHistory(database: database, sink: sink).unfold(id) }
+      for sink in sinks where sink.mark == nil { try WaitingHistory(database: database, sink: sink).unfold(id) }
       if isCleared(known.run, run) { told = try keepClear(of: known, by: run, outbox: outbox) }
       try update(id, run)
     }
@@ -75,7 +81,7 @@ struct CaptureWriter {
       snapshot, known: attempts, of: id, isWithheld: known.isWithheld, outbox: outbox)
     let links = try keepLinks(propose(snapshot, attempts.values.map(\.attempt)), of: id)
     for event in due where event.transition.isTerminal { try outbox.event(event, about: .dagRun) }
-    told.note(due)
+    told.note(due, mark: sinks.mark)
     if told != known.told { try keep(told, of: id) }
     if isChanged || changes > 0 || links > 0 {
       outcome.changedRuns += 1
@@ -87,6 +93,27 @@ struct CaptureWriter {
     if try isNews && (isOver || links > 0 && DbtRunWriter.hasTakenOver(id, in: database)) { try outbox.record() }
   }
 
+  /// Whether a run that the ledger does not know is older than history is kept: it was deleted, or never wanted.
+  private func isForgotten(_ run: DagRun) -> Bool {
+    guard let horizon, !run.isOpen else { return false }
+    let last = [run.queuedAt, run.startDate, run.endDate].compactMap(\.self).max() ?? run.runAfter ?? run.logicalDate
+    return last.map { $0 < horizon } ?? false
+  }
+
+  /// Whether somebody has purged the run. It counts as new when Airflow has opened it again.
+  private func isPurged(_ run: DagRun) throws -> Bool {
+    let sql = run.isOpen ? Self.deletePurged : Self.selectPurged
+    let isThere =
+      try database.prepare(sql).binding {
+        $0(instance)
+        $0(run.sourceID)
+      }.rows { _ in true }.first ?? false
+    return isThere && !run.isOpen
+  }
+
+  private static let selectPurged = SQL("SELECT 1 FROM purged_run WHERE instance = ? AND source_id = ?")
+  private static let deletePurged = SQL("DELETE FROM purged_run WHERE instance = ? AND source_id = ?")
+
   /// A run that the ledger does not know. What there is to tell of history waits, as one row for each sink; of other runs
   /// it goes to the outbox at once.
   private mutating func keepNew(_ snapshot: DagRunSnapshot, proposing propose: Ledger.Proposer) throws {
@@ -95,7 +122,7 @@ struct CaptureWriter {
     let isWithheld = try sharesRunIDs(run)
     let due = isWithheld ? [] : LineageRules.events(for: run)
     var told = Told()
-    told.note(due)
+    told.note(due, mark: sinks.mark)
     let id = try insert(run, told, isWithheld: isWithheld)
     outcome.newRuns += 1
     var outbox = OutboxWriter(database: database, sinks: sinks, now: now, isHistory: isHistory)
@@ -225,12 +252,12 @@ struct CaptureWriter {
         startDate: known.run.startDate, endDate: known.run.endDate ?? run.queuedAt)
       let events = LineageRules.events(for: clear, of: run.key, told: told.transitions)
       for event in events { try outbox.event(event, about: .dagRun) }
-      told.note(events)
+      told.note(events, mark: sinks.mark)
     }
     try database.prepare(
       """
       INSERT INTO dag_run_clear (dag_run, position, clear_number, state, queued_at, start_date, end_date, \(Told.columns))
-      SELECT ?1, coalesce(max(position), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 FROM dag_run_clear WHERE dag_run = ?1
+      SELECT ?1, coalesce(max(position), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 FROM dag_run_clear WHERE dag_run = ?1
       """
     ).binding {
       $0(known.id)
@@ -303,7 +330,7 @@ struct CaptureWriter {
     else { return told }
     try outbox.event(event, about: about)
     var told = told
-    told.note([event])
+    told.note([event], mark: sinks.mark)
     return told
   }
 }

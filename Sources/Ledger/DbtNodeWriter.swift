@@ -21,11 +21,15 @@ struct DbtNodeWriter {
   }
 
   let database: any Database
+  private let witness: NodeWitness
   private var digest = NodeDigest()
   /// Whether the node before this one was new.
   private var isNew = false
 
-  init(database: any Database) { self.database = database }
+  init(database: any Database, witness: NodeWitness = NodeWitness()) {
+    self.database = database
+    self.witness = witness
+  }
 
   mutating func keep(_ node: DbtNode) throws -> Kept {
     let (columns, meta) = (DbtNodeRow.text(node.columns), DbtNodeRow.text(node.meta))
@@ -36,13 +40,16 @@ struct DbtNodeWriter {
       try database.prepare(Self.select).binding { $0(bytes: digest) }.firstRow { $0.integer(0) }
     }
     // The nodes of a project are either mostly known or mostly new.
-    if !isNew, let known = try find() { return Kept(id: known, relation: node.relation) }
-    let made = try database.prepare(Self.insert).binding {
-      $0(bytes: digest)
-      DbtNodeRow.bind(node, columns: columns, meta: meta, to: &$0)
-    }.insertUnlessKnown()
-    isNew = made != nil
-    guard let id = try made ?? find() else { throw NothingInserted() }
+    var id = isNew ? nil : try find()
+    if id == nil {
+      id = try database.prepare(Self.insert).binding {
+        $0(bytes: digest)
+        DbtNodeRow.bind(node, columns: columns, meta: meta, to: &$0)
+      }.insertUnlessKnown()
+      isNew = id != nil
+    }
+    guard let id = try id ?? find() else { throw NothingInserted() }
+    witness.note(id)
     return Kept(id: id, relation: node.relation)
   }
 

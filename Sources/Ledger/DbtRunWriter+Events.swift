@@ -57,7 +57,7 @@ extension DbtRunWriter {
     if nodeEvents > 0 { try note(nodeEvents: nodeEvents, of: id) }
     for event in due { try outbox.event(event, about: .dbtRun(id, nodeEvents: nodeEvents)) }
     var told = row.told
-    told.note(due)
+    told.note(due, mark: sinks.mark)
     try database.prepare("UPDATE dbt_run SET (\(Told.columns)) = (\(placeholders(Told.count))) WHERE id = ?").binding {
       told.bind(to: &$0)
       $0(id)

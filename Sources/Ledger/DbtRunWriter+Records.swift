@@ -24,6 +24,7 @@ extension DbtRunWriter {
         $0(id)
         $0(madeAt ?? now)
       }.run()
+      if madeAt == nil { sink.meter.add(items: 1) }
     }
   }
 

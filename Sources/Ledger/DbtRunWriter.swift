@@ -5,6 +5,7 @@ import Storage
 /// Writes dbt runs within a transaction.
 struct DbtRunWriter {
   let database: any Database
+  var witness = NodeWitness()
 
   /// The row of a target, made when it is new. One that a mere number named and no account knew is asked for again
   /// when better evidence names it.
@@ -170,7 +171,7 @@ struct DbtRunWriter {
       try database.prepare("DELETE FROM \(table) WHERE dbt_run = ?").binding { $0(id) }.run()
     }
     try checks.begin(run, id: id)
-    var writer = DbtNodeWriter(database: database)
+    var writer = DbtNodeWriter(database: database, witness: witness)
     for (number, step) in run.steps.enumerated() {
       let nodes = try nodes.isEmpty ? writer.keep(DbtNodeWriter.nodes(of: step)) : nodes[number]
       try database.prepare(Self.insertStep).binding {

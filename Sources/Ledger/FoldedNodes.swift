@@ -93,6 +93,7 @@ struct FoldedNodes {
 
   private func remove(_ row: Row) throws {
     try database.prepare("DELETE FROM outbox WHERE id = ?").binding { $0(row.id) }.run()
+    sink.meter.add(items: -1)
   }
 
   // MARK: What ran

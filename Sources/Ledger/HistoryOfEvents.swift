@@ -9,6 +9,8 @@ struct HistoryOfEvents {
   let database: any Database
   /// Only what has begun and not ended.
   var underWayOnly = false
+  /// Only what was told under this mark or a later one; nil for all.
+  var sinceMark: Int64?
 
   /// The rows of DAG runs that have something which has begun and not ended; 0 last, for dbt runs without one.
   func runsUnderWay() throws -> [Int64] {
@@ -82,6 +84,6 @@ struct HistoryOfEvents {
     _ told: Told, _ subject: ExecutionEvent.Subject, _ about: OutboxWriter.Subject
   ) -> [Event] {
     if underWayOnly, !told.isUnderWay { return [] }
-    return told.events(about: subject).map { ($0, about) }
+    return told.events(about: subject, since: sinceMark).map { ($0, about) }
   }
 }

@@ -11,6 +11,7 @@ extension Ledger {
   public func apply(_ batch: CaptureBatch, proposing propose: Proposer) throws -> CaptureOutcome {
     let now = now
     let words = keptWords
+    note(sourceTime: batch.readAt)
     Failpoint.read.pass()
     return try write { database in
       guard
@@ -19,7 +20,8 @@ extension Ledger {
       else { throw LedgerError(.other, path: path, detail: "instance \(batch.instance) is not registered") }
       var writer = CaptureWriter(
         database: database, instance: instance, name: batch.instance, sinks: sinks, accounts: accounts, now: now,
-        readAt: batch.readAt, isHistory: batch.isHistory)
+        readAt: batch.readAt, isHistory: batch.isHistory,
+        horizon: retention.map { Instant(microseconds: batch.readAt.microseconds - $0) })
       for dag in batch.dags { try writer.keep(dag) }
       for var snapshot in batch.snapshots {
         snapshot.run.conf = words.kept(snapshot.run.conf)

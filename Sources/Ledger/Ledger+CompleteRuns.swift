@@ -50,7 +50,7 @@ extension Ledger {
 
   /// Keeps the nodes of each step, unless the ledger has just kept the same.
   func nodesOfSteps(of run: DbtRun, in database: any Database) throws -> [KeptNodes] {
-    var writer = DbtNodeWriter(database: database)
+    var writer = DbtNodeWriter(database: database, witness: nodeWitness)
     return try run.steps.map { step in
       if let known = recentNodes.all(of: step) { return known }
       let kept = try writer.keep(DbtNodeWriter.nodes(of: step))

@@ -142,7 +142,9 @@ extension Ledger {
     _ run: DbtRun, id: Int64, nodes: [KeptNodes] = [], nodeEvents: Int? = nil, _ checks: inout CheckWriter,
     in database: any Database
   ) throws {
-    let writer = DbtRunWriter(database: database)
+    // It may have been purged since it was asked for.
+    guard try database.prepare(Self.selectRun).binding({ $0(id) }).firstRow({ _ in true }) == true else { return }
+    let writer = DbtRunWriter(database: database, witness: nodeWitness)
     _ = try writer.keepHead(run, id: id, nextFetchAt: 0)
     try writer.replaceSteps(
       of: id, with: run, nodes: nodes.isEmpty ? nodesOfSteps(of: run, in: database) : nodes, checks: &checks)
@@ -151,6 +153,8 @@ extension Ledger {
     try writer.enqueueRecords(of: id, sinks: sinks, now: now)
     try writer.enqueueOwnRecord(of: id, sinks: sinks, now: now)
   }
+
+  private static let selectRun = SQL("SELECT 1 FROM dbt_run WHERE id = ?")
 
   /// So many nodes are written within some tens of milliseconds.
   private static let nodesAtOnce = 4000
@@ -183,7 +187,7 @@ extension Ledger {
 
   private func keep(_ nodes: ArraySlice<DbtNode>, in kept: inout KeptNodes) throws {
     try write { database in
-      var writer = DbtNodeWriter(database: database)
+      var writer = DbtNodeWriter(database: database, witness: nodeWitness)
       for node in nodes { kept[node.uniqueID] = try writer.keep(node) }
     }
   }

@@ -28,16 +28,19 @@ public struct InstanceHealth: Hashable, Sendable {
   public var replayLag: Int64?
   /// Server time of the poll's queries in milliseconds.
   public var pollMilliseconds: Double?
+  /// The database's clock.
+  public var readAt: Instant?
 
   public init(
     airflowVersion: String?, alembicVersion: String?, role: String? = nil, replayLag: Int64? = nil,
-    pollMilliseconds: Double? = nil
+    pollMilliseconds: Double? = nil, readAt: Instant? = nil
   ) {
     self.airflowVersion = airflowVersion
     self.alembicVersion = alembicVersion
     self.role = role
     self.replayLag = replayLag
     self.pollMilliseconds = pollMilliseconds
+    self.readAt = readAt
   }
 }
 
@@ -69,7 +72,8 @@ extension Ledger {
         try database.prepare("SELECT source_id FROM dag_run WHERE instance = ? AND source_id > ?").binding {
           $0(instance)
           $0(id)
-        }.rows { $0.integer(0) })
+        }.rows { $0.integer(0) }
+      ).union(try purgedRuns(of: instance, above: id, in: database))
     }
   }
 
@@ -93,6 +97,7 @@ extension Ledger {
   /// Notes a poll that worked, whether or not it found anything.
   public func noteHealth(_ health: InstanceHealth, of instance: InstanceName) throws {
     let now = now
+    if let readAt = health.readAt { note(sourceTime: readAt) }
     try write { database in
       try database.prepare(
         """

@@ -2,6 +2,9 @@ import ExecutionModel
 import Storage
 
 extension Ledger {
+  /// Whether no other syncer works on the ledger: one may remember nodes that nothing in the ledger names yet.
+  public func isAlone() throws -> Bool { try read { try members($0).count { $0.isAlive } <= 1 } }
+
   /// The syncers that share the ledger, the oldest first. A file has one, which its lock tells.
   func members(_ database: any Database) throws -> [LedgerStatus.Member] {
     guard !place.isFile else { return [] }

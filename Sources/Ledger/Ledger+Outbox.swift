@@ -91,6 +91,8 @@ extension Ledger {
   /// Puts what waits for a sink in folded form into its outbox; returns whether there was any.
   private func unfold(ofSink id: Int64, now: Int64, events: Int) throws -> Bool {
     guard let sink = sinks.first(where: { $0.id == id }) else { return false }
+    // What is there is delivered first.
+    if isOverfull(sink), try read({ try hasPendingItems(ofSink: id, in: $0) }) { return false }
     let events = max(events, Self.eventsToUnfold)
     if try read({ try FoldedNodes(database: $0, sink: sink).isThere(now: now) }) {
       return try write { try FoldedNodes(database: $0, sink: sink).unfold(now: now, events: events) }
@@ -99,6 +101,14 @@ extension Ledger {
     try write { try WaitingHistory(database: $0, sink: sink).unfold(events: events) }
     return true
   }
+
+  /// Whether there are items, due or not.
+  private func hasPendingItems(ofSink sink: Int64, in database: any Database) throws -> Bool {
+    try database.prepare(Self.selectPending).binding { $0(sink) }.firstRow { _ in true } ?? false
+  }
+
+  private static let selectPending = SQL(
+    "SELECT 1 FROM outbox WHERE sink = ? AND parked_at IS NULL AND kind <> 'dbt_nodes' LIMIT 1")
 
   /// The item to find out with whether a backend is back: the oldest that was not tried yet, else the one that has
   /// waited longest for its next try. So one item that always fails cannot keep the others from being tried.
@@ -166,6 +176,7 @@ extension Ledger {
           $0(id)
         }.run()
       }
+      try noteFixed(bodies, in: database)
     }
   }
 
@@ -200,6 +211,7 @@ extension Ledger {
   public func note(_ report: DeliveryReport, ofSink sink: Int64) throws {
     let now = now
     try write { database in
+      try noteTaken(report.delivered, ofSink: sink, in: database)
       for id in report.delivered {
         try database.prepare("DELETE FROM outbox WHERE id = ?").binding { $0(id) }.run()
       }

@@ -80,7 +80,28 @@ extension Ledger {
         accounts: try dbtAccounts(database),
         sinks: try sinkStatus(database), links: try links(database, since: now - 86_400_000_000), path: path,
         isFile: place.isFile,
-        bytes: try bytes(of: database), schemaVersion: try schemaVersion(of: database))
+        bytes: try bytes(of: database), fullness: try fullness(of: Self.whole, in: database),
+        retention: try retention(database), schemaVersion: try schemaVersion(of: database))
+    }
+  }
+
+  private func fullness(of id: Int64, in database: any Database) throws -> LedgerStatus.Fullness? {
+    try database.prepare("SELECT level, since, bytes, bytes_at_most, age_at_most FROM room WHERE sink = ?")
+      .binding { $0(id) }.firstRow { row in
+        var columns = Columns(row)
+        return LedgerStatus.Fullness(
+          level: RoomLevel(rawValue: columns.int()) ?? .free, since: columns.optionalInstant(),
+          bytes: columns.integer(),
+          bytesAtMost: columns.optionalInteger(), secondsAtMost: columns.optionalInteger())
+      }
+  }
+
+  private func retention(_ database: any Database) throws -> LedgerStatus.Retention? {
+    try database.prepare("SELECT kept, last_at, runs, error FROM retention").firstRow { row in
+      var columns = Columns(row)
+      return LedgerStatus.Retention(
+        kept: columns.optionalInteger(), lastAt: columns.optionalInstant(), runs: columns.integer(),
+        error: columns.optionalText())
     }
   }
 
@@ -175,7 +196,7 @@ extension Ledger {
         (SELECT count(*) FROM outbox o WHERE o.sink = s.id AND parked_at IS NOT NULL),
         (SELECT min(parked_at) FROM outbox o WHERE o.sink = s.id AND parked_at IS NOT NULL),
         (SELECT reason FROM outbox o WHERE o.sink = s.id AND parked_at IS NOT NULL ORDER BY id DESC LIMIT 1),
-        last_delivery_at, error, error_since
+        last_delivery_at, error, error_since, id
       FROM sink s ORDER BY name
       """
     ).rows { row in
@@ -184,7 +205,7 @@ extension Ledger {
         name: columns.text(), type: columns.text(), delivered: columns.integer(), pending: columns.int(),
         oldestPendingAt: columns.optionalInstant(), parked: columns.int(), firstParkedAt: columns.optionalInstant(),
         newestReason: columns.optionalText(), lastDeliveryAt: columns.optionalInstant(), error: columns.optionalText(),
-        errorSince: columns.optionalInstant())
+        errorSince: columns.optionalInstant(), fullness: try fullness(of: columns.integer(), in: database))
     }
   }
 

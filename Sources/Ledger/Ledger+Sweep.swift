@@ -112,7 +112,7 @@ extension Ledger {
   }
 }
 
-private enum KeptRunRow {
+enum KeptRunRow {
   static let moment = """
     coalesce(nullif(max(coalesce(queued_at, 0), coalesce(start_date, 0), coalesce(end_date, 0)), 0), run_after,
       logical_date)

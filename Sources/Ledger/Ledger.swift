@@ -14,6 +14,8 @@ public actor Ledger {
     case syncing
     /// Reading beside a running syncer, or when it is stopped.
     case reading
+    /// Writing a moment at a time beside a running syncer, or when it is stopped.
+    case correcting
   }
 
   private let executor: ThreadExecutor
@@ -23,7 +25,7 @@ public actor Ledger {
   let place: LedgerPlace
   /// The ledger's file, or how its database is reached.
   public nonisolated let path: String
-  private let purpose: Purpose
+  let purpose: Purpose
   private let clock: @Sendable () -> Int64
   private var opened: (any Database)?
   private var lock: FileLock?
@@ -36,8 +38,25 @@ public actor Ledger {
   var lineageRunID: LineageRunID = { _, _ in nil }
   /// What of the words of others is kept.
   var keptWords = KeptWords.all
+  /// What was found while nodes that nothing names are looked for; see ``collectNodes()``.
+  var nodeCollection: NodeCollection?
+  let nodeWitness = NodeWitness()
   /// What is written was committed, or is about to be.
   var recentNodes = RecentNodes()
+  /// How large it may become; nil for as large as its disk.
+  var bytesAtMost: Int64?
+  /// How full it is, and the outbox of each sink; see ``roomLevel()``.
+  var rooms: [Int64: Room] = [:]
+  var roomsNotedAt: [Int64: Int64] = [:]
+  var roomsTold: [Int64: RoomLevel] = [:]
+  var measuredAt: Int64?
+  /// How long delivered history is kept, in microseconds; nil for good.
+  var retention: Int64?
+  /// The newest time that an Airflow database told.
+  var sourceTime: Int64?
+  var countedAt: Int64?
+  /// The clock when it was looked at last; nil after opening.
+  var lookedAt: Int64?
 
   /// Nothing is opened yet; see ``open()``.
   /// - Parameter clock: microseconds since 1970, for the ledger's own bookkeeping.
@@ -64,6 +83,9 @@ public actor Ledger {
         let lock = try FileLock(ledger: path)
         opened = try LedgerFile.openForWriting(path)
         self.lock = lock
+      case (.file(let path), .correcting): opened = try LedgerFile.openForCorrecting(path)
+      case (.postgres(let configuration, let schema), .correcting):
+        opened = try LedgerServer(configuration: configuration, schema: schema, name: path).openForCorrecting()
       case (.file(let path), .reading): opened = try LedgerFile.openForReading(path)
       case (.postgres(let configuration, let schema), .syncing):
         opened = try LedgerServer(configuration: configuration, schema: schema, name: path).openForWriting()
@@ -75,8 +97,8 @@ public actor Ledger {
 
   /// Closes the file or the connection. The ledger may be opened again.
   public func close() {
-    opened = nil
-    recentNodes = RecentNodes()
+    (opened, lookedAt) = (nil, nil)
+    forgetTransaction()
     lock = nil
   }
 
@@ -118,15 +140,17 @@ public actor Ledger {
       do {
         let result = try database.transaction {
           try fence?.check(in: database)
+          try beginTransaction(in: database)
           let result = try body(database)
           Failpoint.commit.pass()
           return result
         }
         Failpoint.committed.pass()
+        endTransaction(isKept: true)
         return result
       } catch {
         // Some may have been written by the transaction that failed.
-        recentNodes = RecentNodes()
+        forgetTransaction()
         throw fence?.verdict(on: error, path: path) ?? error
       }
     }
@@ -139,14 +163,21 @@ public actor Ledger {
     }
   }
 
-  private func current() throws -> any Database {
+  /// What was noted in memory while a transaction was under way that has failed.
+  private func forgetTransaction() {
+    recentNodes = RecentNodes()
+    endTransaction(isKept: false)
+    (rooms, roomsNotedAt, measuredAt) = ([:], [:], nil)
+  }
+
+  func current() throws -> any Database {
     if let opened { return opened }
     try open()
     guard let opened else { throw LedgerError(.missing, path: path) }
     return opened
   }
 
-  private func guarded<Result>(_ body: () throws -> Result) throws -> Result {
+  func guarded<Result>(_ body: () throws -> Result) throws -> Result {
     do { return try body() } catch let error as SQLiteError {
       throw LedgerError(error, path: path)
     } catch let error as PostgresError { throw LedgerError(error, path: path) }

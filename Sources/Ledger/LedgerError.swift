@@ -26,8 +26,12 @@ public struct LedgerError: Error, Sendable, CustomStringConvertible {
     /// The schema is older than this binary's, and this use may not migrate it.
     case olderSchema(found: Int, known: Int)
     case full
+    /// As large as it may become.
+    case limit(bytes: Int64, atMost: Int64)
     case readOnly
     case corrupt
+    /// The file was removed or replaced while it was open.
+    case moved
     /// Locked by another process for longer than we wait.
     case busy
     case other
@@ -75,7 +79,10 @@ public struct LedgerError: Error, Sendable, CustomStringConvertible {
 
   /// Whether the same call may succeed later without anybody's help. Where it is not known whether a transaction was kept,
   /// the same work again does no harm: it is compared with what is there, and what was told already is not told again.
-  public var isTransient: Bool { kind == .full || kind == .busy || kind == .unreachable }
+  public var isTransient: Bool { isLimit || kind == .full || kind == .busy || kind == .unreachable }
+
+  /// Whether it is as large as it may become.
+  public var isLimit: Bool { if case .limit = kind { true } else { false } }
 
   public var description: String {
     let what =
@@ -98,12 +105,24 @@ public struct LedgerError: Error, Sendable, CustomStringConvertible {
       case .leaseLost: "was not written: another airflow-syncer has taken over this part"
       case .inUse: "is in use by another airflow-syncer: stop it first, or give this one another `ledger`"
       case .full: "cannot be written, the disk is full: free some room; what was read is read again"
+      case .limit(let bytes, let limit):
+        "has \(Self.megabytes(bytes)) of the \(Self.megabytes(limit)) that `max_ledger_bytes` allows: nothing is read until there "
+          + "is room again. What waits for sinks is delivered and then deleted; shorten `retention`, run "
+          + "`airflow-syncer purge --before TIME`, or allow more"
       case .readOnly: "may not be written by this user, or its file system or server is read-only"
       case .corrupt:
-        "is damaged: stop the daemon, keep the file for analysis, and restore a copy, or remove it to load the history anew"
+        "is damaged: stop the daemon and move the file away with what lies beside it (-wal, -shm). Then put a copy in its "
+          + "place, or what `sqlite3 DAMAGED .recover | sqlite3 LEDGER` saves, or nothing, to load the history anew"
+      case .moved:
+        "was removed or replaced while it was open: put it back, or see that its folder is there; the daemon ends, and goes on "
+          + "with what it finds when it is started again"
       case .busy: "is locked by another process"
       case .other: "failed"
       }
     return "ledger \(path) \(what)" + (detail.map { " [\($0)]" } ?? "")
+  }
+
+  private static func megabytes(_ bytes: Int64) -> String {
+    bytes < 10_000_000 ? "\(bytes / 1000) kB" : "\(bytes / 1_000_000) MB"
   }
 }

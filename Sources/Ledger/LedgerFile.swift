@@ -28,6 +28,15 @@ enum LedgerFile {
     return database
   }
 
+  /// For writing beside a syncer or without one. What is deleted is overwritten: somebody wants it to be gone.
+  static func openForCorrecting(_ path: String) throws -> SQLiteDatabase {
+    guard access(path, F_OK) == 0 else { throw LedgerError(.missing, path: path) }
+    let database = try checked(SQLiteDatabase(path: path, mode: .readWrite))
+    try database.execute("PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA secure_delete = ON")
+    database.keepWriteAheadLog()
+    return database
+  }
+
   /// For reading, beside a syncer or without one.
   static func openForReading(_ path: String) throws -> SQLiteDatabase {
     do {

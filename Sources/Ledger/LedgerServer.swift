@@ -53,6 +53,16 @@ struct LedgerServer {
     INSERT INTO ledger VALUES (1, 0, 0)
     """
 
+  /// Waits for other writers, and says nothing of a syncer.
+  private static let quietLock = SQL("UPDATE ledger SET seen_at = seen_at WHERE id = 1")
+
+  /// For writing beside a syncer or without one.
+  func openForCorrecting() throws -> PostgresDatabase {
+    let database = try openForReading()
+    database.lock = Self.quietLock
+    return database
+  }
+
   /// For reading, beside a syncer or without one.
   func openForReading() throws -> PostgresDatabase {
     let database = try PostgresDatabase(configuration, schema: schema, limits: Self.limits)

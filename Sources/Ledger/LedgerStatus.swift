@@ -79,6 +79,57 @@ public struct LedgerStatus: Sendable {
     public var errorSince: Instant?
   }
 
+  /// What is put off because the ledger, or the outbox of a sink, is (nearly) full.
+  public struct Fullness: Sendable {
+    public var level: RoomLevel
+    /// Since when; nil while nothing is put off.
+    public var since: Instant?
+    public var bytes: Int64
+    /// The limits that are configured.
+    public var bytesAtMost: Int64?
+    public var secondsAtMost: Int64?
+  }
+
+  /// Something is put off from now on, or no longer.
+  public struct RoomChange: Hashable, Sendable {
+    /// nil: by the ledger as a whole.
+    public var sink: String?
+    public var level: RoomLevel
+    public var bytes: Int64
+
+    public init(sink: String?, level: RoomLevel, bytes: Int64) {
+      self.sink = sink
+      self.level = level
+      self.bytes = bytes
+    }
+
+    /// What that means, and what to do.
+    public var text: String {
+      let whose = sink.map { "the outbox of sink `\($0)`" } ?? "the ledger"
+      return switch level {
+      case .free: "\(whose) has room again"
+      case .historyPaused: "\(whose) is at 80 % of its limit: history is loaded when there is room again"
+      case .eventsHeld:
+        sink == nil
+          ? "\(whose) is at 90 % of its limit: events are made later, from what it holds"
+          : "\(whose) is at its limit: events for it are made later, from what the ledger holds; see why it does not take them"
+      case .readingStopped: "\(whose) is at its limit: nothing is read until there is room again"
+      }
+    }
+  }
+
+  /// How long delivered history is kept.
+  public struct Retention: Sendable {
+    /// Seconds; nil: for good.
+    public var kept: Int64?
+    /// When all that is old enough was last looked through.
+    public var lastAt: Instant?
+    /// Runs deleted since the ledger was made.
+    public var runs: Int64
+    /// Why nothing is deleted at the moment.
+    public var error: String?
+  }
+
   public struct Sink: Sendable {
     public var name: String
     /// Whether the configuration names it; what the ledger has of one that is gone stays there.
@@ -93,6 +144,8 @@ public struct LedgerStatus: Sendable {
     public var lastDeliveryAt: Instant?
     public var error: String?
     public var errorSince: Instant?
+    /// nil before it was measured.
+    public var fullness: Fullness?
   }
 
   /// Links made in the last 24 hours, by confidence.
@@ -118,5 +171,8 @@ public struct LedgerStatus: Sendable {
   public var isFile = true
   /// Bytes of the ledger's file and its write-ahead log.
   public var bytes: Int64
+  /// nil before it was measured.
+  public var fullness: Fullness?
+  public var retention: Retention?
   public var schemaVersion: Int
 }

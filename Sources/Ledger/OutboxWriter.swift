@@ -27,6 +27,12 @@ struct OutboxWriter {
       case .dbtNode: sink.wants(.dbtNodes) ? .dbtNode : nil
       }
     }
+
+    /// How many events an item of `kind` stands for.
+    func count(as kind: OutboxItem.Kind, for sink: SinkRegistration) -> Int {
+      guard kind == .dbtNodes, case .dbtRun(_, let nodeEvents) = self else { return 1 }
+      return nodeEvents + (sink.wants(.dbtRuns) ? 1 : 0)
+    }
   }
 
   let database: any Database
@@ -48,8 +54,13 @@ struct OutboxWriter {
   func event(_ event: ExecutionEvent, about subject: Subject) throws {
     for sink in sinks where sink.history || !isHistory {
       guard let kind = subject.kind(of: event.transition, for: sink) else { continue }
-      try WaitingHistory(database: database, sink: sink).unfold(dagRun)
-      try put(event, about: subject, as: kind, for: sink)
+      let waiting = WaitingHistory(database: database, sink: sink)
+      if let mark = sink.mark {
+        try waiting.hold(subject.count(as: kind, for: sink), of: dagRun, since: mark, now: now)
+      } else {
+        try waiting.unfold(dagRun)
+        try put(event, about: subject, as: kind, for: sink)
+      }
     }
   }
 
@@ -73,10 +84,9 @@ struct OutboxWriter {
     switch subject {
     case .dagRun: if case .dagRun(_, let clearNumber) = event.subject { number = clearNumber }
     case .attempt(let key): (name, place, number) = (key.taskID, key.mapIndex, key.tryNumber)
-    case .dbtRun(let id, let nodeEvents):
+    case .dbtRun(let id, _):
       dbtRun = id
-      // How many events the row stands for.
-      if kind == .dbtNodes { number = nodeEvents + (sink.wants(.dbtRuns) ? 1 : 0) }
+      if kind == .dbtNodes { number = subject.count(as: kind, for: sink) }
     case .dbtNode(let id, let node):
       (dbtRun, name, place, number) = (id, node.uniqueID, node.part == .tests ? 1 : 0, node.step)
     }
@@ -92,6 +102,7 @@ struct OutboxWriter {
       $0(event.time)
       $0(now)
     }.run()
+    sink.meter.add(items: 1)
   }
 
   /// One line of the record for every file sink. It takes the place of a line that waits already and would show the
@@ -107,6 +118,7 @@ struct OutboxWriter {
         $0(dagRun)
         $0(madeAt ?? now)
       }.run()
+      if madeAt == nil { sink.meter.add(items: 1) }
     }
   }
 

@@ -7,6 +7,8 @@ public struct PartName: Hashable, Sendable, Comparable, CustomStringConvertible 
     case dbtCloud = "dbt_cloud"
     case dbtArtifacts = "dbt_artifacts"
     case sink
+    /// What keeps the ledger within its bounds; there is one.
+    case upkeep
 
     /// Whether one syncer of several has it alone. A folder belongs to its machine, and what is found there is recorded
     /// once, whoever finds it.
@@ -21,6 +23,9 @@ public struct PartName: Hashable, Sendable, Comparable, CustomStringConvertible 
     self.kind = kind
     self.name = name
   }
+
+  /// What keeps the ledger within its bounds.
+  public static let upkeep = PartName(.upkeep, "ledger")
 
   public var description: String { "\(kind.rawValue)/\(name)" }
 

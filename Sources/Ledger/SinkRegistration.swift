@@ -24,14 +24,21 @@ public struct SinkRegistration: Hashable, Sendable {
   public var kind: Kind
   /// Whether history that was loaded at first contact goes to it.
   public var history: Bool
+  /// How much may wait for it.
+  public var limits: OutboxLimits
   /// The row in the ledger; set when it is registered.
   var id: Int64 = 0
+  /// How much waits for it.
+  var meter = OutboxMeter()
+  /// While its outbox is at its limit, so that no items are made: the mark of the transaction under way.
+  var mark: Int64?
 
-  public init(name: String, type: String, kind: Kind, history: Bool) {
+  public init(name: String, type: String, kind: Kind, history: Bool, limits: OutboxLimits = OutboxLimits()) {
     self.name = name
     self.type = type
     self.kind = kind
     self.history = history
+    self.limits = limits
   }
 
   func wants(_ emission: Emission) -> Bool {
@@ -39,6 +46,11 @@ public struct SinkRegistration: Hashable, Sendable {
   }
 
   var wantsRecords: Bool { kind == .records }
+}
+
+extension [SinkRegistration] {
+  /// What is told in the transaction under way bears this mark; nil while no outbox is at its limit.
+  var mark: Int64? { lazy.compactMap(\.mark).first }
 }
 
 extension Ledger {
@@ -51,6 +63,8 @@ extension Ledger {
     self.sinks = try write { database in
       try sinks.map { sink in
         var sink = sink
+        // One registration may be given to several ledgers.
+        (sink.meter, sink.mark) = (OutboxMeter(), nil)
         if let id = try database.prepare("SELECT id FROM sink WHERE name = ?")
           .binding({ $0(sink.name) }).firstRow({ $0.integer(0) })
         {
@@ -67,6 +81,7 @@ extension Ledger {
           try enqueueHistory(for: sink, in: database)
           try DbtRunWriter.enqueueOwnRecords(for: sink, now: now, in: database)
         }
+        try sink.meter.count(ofSink: sink.id, in: database)
         return sink
       }
     }

@@ -28,21 +28,40 @@ struct WaitingHistory {
     }.run()
   }
 
-  private static let take = SQL("DELETE FROM outbox_history WHERE sink = ? AND dag_run = ? RETURNING made_at")
+  private static let insertHeld = SQL(
+    """
+    INSERT INTO outbox_history (sink, dag_run, events, made_at, since_mark) VALUES (\(placeholders(5)))
+    ON CONFLICT (sink, dag_run) DO UPDATE SET events = outbox_history.events + excluded.events
+    """)
+
+  /// Lets events that are told now wait because the sink's outbox is at its limit: with what waits of the run already, or
+  /// as all that was told under this mark or a later one.
+  func hold(_ events: Int, of dagRun: Int64, since mark: Int64, now: Int64) throws {
+    try database.prepare(Self.insertHeld).binding {
+      $0(sink.id)
+      $0(dagRun)
+      $0(events)
+      $0(now)
+      $0(mark)
+    }.run()
+  }
+
+  private static let take = SQL(
+    "DELETE FROM outbox_history WHERE sink = ? AND dag_run = ? RETURNING made_at, since_mark")
 
   /// Puts what waits of a run into the outbox. To be done before anything else is told of the run, and before what it was
   /// told by changes.
   func unfold(_ dagRun: Int64) throws {
-    let madeAt = try database.prepare(Self.take).binding {
+    let waiting = try database.prepare(Self.take).binding {
       $0(sink.id)
       $0(dagRun)
-    }.rows { $0.integer(0) }.first
-    guard let madeAt else { return }
-    var outbox = OutboxWriter(database: database, sinks: [sink], now: madeAt, isHistory: false)
+    }.rows { (madeAt: $0.integer(0), mark: $0.optionalInteger(1)) }.first
+    guard let waiting else { return }
+    var outbox = OutboxWriter(database: database, sinks: [sink], now: waiting.madeAt, isHistory: false)
     outbox.dagRun = dagRun
     // What goes to a sink may have been changed since.
     if sink.wantsRecords, dagRun != 0 { try outbox.record() }
-    for (event, subject) in try HistoryOfEvents(database: database).events(of: dagRun) {
+    for (event, subject) in try HistoryOfEvents(database: database, sinceMark: waiting.mark).events(of: dagRun) {
       try outbox.put(event, about: subject, for: sink)
     }
   }

@@ -1,4 +1,5 @@
 import CSQLite
+import Glibc
 import Storage
 
 /// One connection to an SQLite file.
@@ -57,6 +58,13 @@ public final class SQLiteDatabase: Database {
   public func keepWriteAheadLog() {
     var keep: Int32 = 1
     sqlite3_file_control(handle, "main", SQLITE_FCNTL_PERSIST_WAL, &keep)
+  }
+
+  /// Whether the file is not at its path any more: it was removed, or another one was put there.
+  public var hasMoved: Bool {
+    var moved: Int32 = 0
+    let code = sqlite3_file_control(handle, "main", SQLITE_FCNTL_HAS_MOVED, &moved)
+    return code == SQLITE_OK && moved != 0
   }
 
   public func execute(_ sql: String) throws {
@@ -121,6 +129,41 @@ public final class SQLiteDatabase: Database {
     try execute("BEGIN")
     defer { if sqlite3_get_autocommit(handle) == 0 { try? execute("ROLLBACK") } }
     return try body()
+  }
+
+  /// Looks for damage until `seconds` are over: what is wrong, at most twenty lines of it, and whether all was looked at.
+  public func integrity(seconds: Double) throws -> (faults: [String], isWhole: Bool) {
+    var start = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &start)
+    let deadline = Deadline(at: Double(start.tv_sec) + Double(start.tv_nsec) / 1e9 + seconds)
+    let context = Unmanaged.passUnretained(deadline)
+    sqlite3_progress_handler(
+      handle, 10_000, { $0.map { Unmanaged<Deadline>.fromOpaque($0).takeUnretainedValue().isOver } == true ? 1 : 0 },
+      context.toOpaque())
+    defer {
+      sqlite3_progress_handler(handle, 0, nil, nil)
+      withExtendedLifetime(deadline) {}
+    }
+    do {
+      let rows = try prepare("PRAGMA quick_check(20)").rows { $0.text(0) }
+      return (rows == ["ok"] ? [] : rows, true)
+    } catch let error as SQLiteError where error.code == SQLITE_INTERRUPT {
+      return ([], false)
+    } catch let error as SQLiteError where error.isCorrupt {
+      return ([error.description], false)
+    }
+  }
+
+  private final class Deadline {
+    private let time: Double
+
+    init(at time: Double) { self.time = time }
+
+    var isOver: Bool {
+      var now = timespec()
+      clock_gettime(CLOCK_MONOTONIC, &now)
+      return Double(now.tv_sec) + Double(now.tv_nsec) / 1e9 >= time
+    }
   }
 
   static func beginning(of sql: String) -> String {

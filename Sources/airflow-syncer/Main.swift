@@ -13,6 +13,8 @@ import Telemetry
     forbidCoreDumps()
     // A reader that goes away (`head`) is an error of write, not the end of the process.
     signal(SIGPIPE, SIG_IGN)
+    // So is a file that may not grow any more (`ulimit -f`).
+    signal(SIGXFSZ, SIG_IGN)
     exit(await run(Array(Swift.CommandLine.arguments.dropFirst())).rawValue)
   }
 
@@ -42,6 +44,7 @@ import Telemetry
     case "checks list": return try await ChecksListCommand.perform(command)
     case "checks show": return try await ChecksShowCommand.perform(command)
     case "validate": return try await ValidateCommand.perform(command)
+    case "purge": return try await PurgeCommand.perform(command)
     case "migrate": return try await MigrateCommand.perform(command)
     case "config example":
       try StandardOutput.write(Configuration.example)
@@ -75,7 +78,7 @@ import Telemetry
     case let error as LedgerError:
       StandardOutput.writeError("airflow-syncer: \(error.description)\n")
       switch error.kind {
-      case .full, .readOnly, .corrupt: return .ioError
+      case .full, .limit, .readOnly, .corrupt, .moved: return .ioError
       case .inUse, .busy, .leaseLost: return .temporary
       case .newerSchema, .olderSchema, .notALedger, .refused, .denied: return .configuration
       case .missing, .unmade, .unreachable: return .unavailable

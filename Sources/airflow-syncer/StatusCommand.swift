@@ -81,6 +81,10 @@ enum StatusJSON {
         $0.member("path", status.path)
         $0.member("bytes", status.bytes)
         $0.member("schema_version", status.schemaVersion)
+        $0.member("keeps_seconds", status.retention?.kept)
+        $0.member("history_deleted_at", status.retention?.lastAt)
+        $0.key("room")
+        Self.write(status.fullness, to: &$0)
       }
       writer.key("airflow")
       writer.array { writer in for airflow in status.airflow { write(airflow, now: now, to: &writer) } }
@@ -131,6 +135,17 @@ enum StatusJSON {
       $0.member("started_at", member.startedAt)
       $0.member("seen_at", member.seenAt)
       $0.member("leads", member.leads.map(\.description))
+    }
+  }
+
+  private static func write(_ fullness: LedgerStatus.Fullness?, to writer: inout JSONWriter) {
+    guard let fullness else { return writer.null() }
+    writer.object {
+      $0.member("state", fullness.level.word)
+      $0.member("since", fullness.since)
+      $0.member("bytes", fullness.bytes)
+      $0.member("max_bytes", fullness.bytesAtMost)
+      $0.member("max_age_seconds", fullness.secondsAtMost)
     }
   }
 
@@ -212,9 +227,36 @@ enum StatusJSON {
       $0.member("oldest_pending_seconds", sink.oldestPendingAt.map { max(0, now.seconds(since: $0)) })
       $0.member("parked", sink.parked)
       $0.member("parked_reason", sink.newestReason)
+      $0.key("room")
+      write(sink.fullness, to: &$0)
       $0.member("last_delivery_at", sink.lastDeliveryAt)
       $0.member("error", sink.error)
       $0.member("error_since", sink.errorSince)
+    }
+  }
+}
+
+extension RoomLevel {
+  /// For programs.
+  var word: String {
+    switch self {
+    case .free: "free"
+    case .historyPaused: "history_paused"
+    case .eventsHeld: "events_held"
+    case .readingStopped: "reading_stopped"
+    }
+  }
+}
+
+extension LedgerStatus {
+  /// What is put off, since when, and what to do.
+  fileprivate var putOff: [String] {
+    let all = [(nil, fullness)] + sinks.map { (Optional($0.name), $0.fullness) }
+    return all.compactMap { sink, fullness in
+      guard let fullness, fullness.level != .free else { return nil }
+      let change = RoomChange(sink: sink, level: fullness.level, bytes: fullness.bytes)
+      let since = fullness.since.map { " (since \($0.date) \($0.clock) UTC)" } ?? ""
+      return "FULL       \(change.text)\(since)"
     }
   }
 }
@@ -265,7 +307,10 @@ struct StatusScreen {
         + (links.unresolved > 0 ? "  unresolved \(links.unresolved)" : "")
         + "  dbt task without link \(links.withoutLink)")
     let kind = status.isFile ? "sqlite " : ""
-    lines.append("LEDGER     \(kind)\(Layout.bytes(status.bytes))  \(status.path)")
+    let limit = status.fullness?.bytesAtMost.map { " of \(Layout.bytes($0))" } ?? ""
+    let kept = status.retention?.kept.map { "  keeps \(Duration.seconds($0).configuredText)" } ?? ""
+    lines.append("LEDGER     \(kind)\(Layout.bytes(status.bytes))\(limit)\(kept)  \(status.path)")
+    lines += status.putOff
     lines += source.lines
     if let next = health.next { lines.append("NEXT       \(next)") }
     return lines.map { Layout.fitted($0, to: max(layout.columns, $0.hasPrefix("\u{1B}") ? Int.max : layout.columns)) }

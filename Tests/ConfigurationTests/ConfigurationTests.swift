@@ -108,6 +108,28 @@ struct ConfigurationTests {
     #expect(configuration.record == RecordConfiguration(conf: .redact, messages: .keep))
   }
 
+  @Test func limitsAreReadAndNoMoreHistoryIsLoadedThanIsKept() throws {
+    let text = """
+      max_ledger_bytes: 20GB
+      retention: 90d
+      airflow: [{name: a, dsn: dbname=x, backfill: all}, {name: b, dsn: dbname=y, backfill: 30d}]
+      sinks: [{name: s, type: file, path: /s, max_outbox_bytes: 5MB, max_outbox_age: 2h}, {name: t, type: file, path: /t}]
+      """
+    let configuration = try Configuration.parse(text: text, file: "f").configuration
+    #expect(configuration.maximumLedgerBytes == 20_000_000_000)
+    #expect(configuration.retention.length == .seconds(90 * 86_400))
+    #expect(configuration.airflow.map(\.backfill) == [.last(.seconds(90 * 86_400)), .last(.seconds(30 * 86_400))])
+    #expect(configuration.sinks.map(\.maximumOutboxBytes) == [5_000_000, 1_000_000_000])
+    #expect(configuration.sinks.map(\.maximumOutboxAge) == [.seconds(7200), .seconds(7 * 86_400)])
+  }
+
+  @Test func whatIsComparedWithAirflowMustBeKept() {
+    let text = "retention: 14d\nairflow: [{name: a, dsn: dbname=x, look_back: 14d}]\n"
+    let error = #expect(throws: ConfigurationErrors.self) { _ = try Configuration.parse(text: text, file: "f") }
+    #expect(error?.description.contains("look_back: expected a day less than `retention` (14d) at most") == true)
+    #expect(throws: ConfigurationErrors.self) { _ = try Configuration.parse(text: "retention: 1h\n", file: "f") }
+  }
+
   @Test func aLedgerMayBeInPostgres() throws {
     let text = """
       ledger: postgresql://syncer@db.example:6432/state?sslmode=verify-full&sslrootcert=/etc/ca.pem

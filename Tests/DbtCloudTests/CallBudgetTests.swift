@@ -59,6 +59,16 @@ import Testing
     #expect(budget.remainingCoolDown(at: start) == 300)
   }
 
+  @Test func aClockThatIsSetBackByHoursLengthensNothing() {
+    var budget = CallBudget(requestsPerSecond: 2, burst: 3)
+    for _ in 0..<4 { _ = budget.take(at: start) }
+    budget.coolDown(at: start, seconds: 300)
+    let back = start.advanced(bySeconds: -7200)
+    #expect(budget.remainingCoolDown(at: back) == 300)
+    #expect(budget.take(at: back) <= 1)
+    #expect(budget.remainingCoolDown(at: back.advanced(bySeconds: 301)) == nil)
+  }
+
   @Test func callsOfTheLastMinuteAreCounted() {
     var budget = CallBudget(requestsPerSecond: 2, burst: 3)
     for second in [0, 10, 65] { budget.noteCall(at: start.advanced(bySeconds: Int64(second))) }

@@ -43,6 +43,15 @@ import Testing
     #expect(health.next == "systemctl status airflow-syncer")
   }
 
+  @Test func whatIsPutOffIsSaidWithSinceWhen() {
+    var full = status(lastPoll: 100)
+    full.fullness = .init(level: .readingStopped, since: Self.start, bytes: 10, bytesAtMost: 10)
+    let health = Health(full, now: Self.start.advanced(bySeconds: 130))
+    #expect(health.state == .degraded && health.since == Self.start)
+    #expect(health.reason == "ledger full: nothing is read")
+    #expect(health.next?.hasPrefix("airflow-syncer purge") == true)
+  }
+
   @Test func withoutAnySyncItIsDown() {
     var never = status()
     never.syncer = nil

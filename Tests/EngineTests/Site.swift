@@ -31,7 +31,17 @@ final class Site: Sendable {
     try folder.write(lines.joined(separator: "\n") + "\n", to: "syncer.yaml")
   }
 
-  private var config: String { folder.file("syncer.yaml") }
+  var config: String { folder.file("syncer.yaml") }
+
+  /// Adds keys to the configuration, each a line of YAML.
+  func add(_ keys: [String]) throws {
+    let text = try String(contentsOfFile: config, encoding: .utf8)
+    try folder.write((keys + [text]).joined(separator: "\n"), to: "syncer.yaml")
+  }
+
+  func replace(_ old: String, with new: String) throws {
+    try folder.write(try String(contentsOfFile: config, encoding: .utf8).replacing(old, with: new), to: "syncer.yaml")
+  }
 
   func run(_ arguments: [String]) async throws -> Subprocess.Output {
     try await Program.run(arguments, config: config)

@@ -197,11 +197,11 @@ struct Bench {
 
   init(
     accounts: [AccountDirectory.Account] = [one], sinks: [SinkRegistration] = [events, records],
-    clock: @escaping @Sendable () -> Int64 = { 1_000 }
+    clock: @escaping @Sendable () -> Int64 = { 1_000 }, place wanted: LedgerPlace? = nil
   ) async throws {
     folder = try TemporaryFolder()
     path = folder.file("ledger.db")
-    place = try await Driver.current.place(in: folder)
+    if let wanted { place = wanted } else { place = try await Driver.current.place(in: folder) }
     ledger = Ledger(at: place, purpose: .syncing, clock: clock)
     try await ledger.open()
     try await ledger.register(accounts: AccountDirectory(accounts: accounts))
@@ -285,6 +285,16 @@ struct Bench {
   func execute(_ sql: String) throws {
     let database = try connect()
     try database.transaction { try database.execute(sql) }
+  }
+
+  /// On a server: what autovacuum does in its own time.
+  func vacuum(_ database: String) async throws {
+    guard case .postgres(_, let schema) = place else { return }
+    let tables = try query(
+      "SELECT relname FROM pg_class WHERE relnamespace = '\(schema)'::regnamespace AND relkind = 'r'")
+    let server = try await PostgresServer.shared
+    let list = tables.map { "\(schema).\($0)" }.joined(separator: ", ")
+    _ = try await server.execute("VACUUM \(list)", database: database)
   }
 
   /// Makes the ledger refuse new rows of a table under a condition.

@@ -23,6 +23,7 @@ struct MirrorTests {
     "Configuration": [
       "AirflowConfiguration": "ConfigurationTests", "ConfigurationDecoder": "ConfigurationTests",
       "DbtArtifactsConfiguration": "ConfigurationTests", "DbtCloudConfiguration": "ConfigurationTests",
+      "Retention": "ConfigurationTests",
       "Key": "ConfigurationKeysTests",
       "RecordConfiguration": "ConfigurationTests", "SecretError": "SecretTests", "SectionReader": "ConfigurationTests",
       "SinkConfiguration": "ConfigurationTests", "ValueType": "ConfigurationErrorsTests",
@@ -100,7 +101,7 @@ struct MirrorTests {
       "Ledger+Capture": "CaptureWriterTests", "LedgerPlace": "LedgerServerTests", "LinkAim": "LinkSettlerTests",
       "LostTryOpener": "LedgerLostTriesTests", "LostTryReader": "LedgerLostTriesTests",
       "LostTryWriter": "LedgerLostTriesTests", "OutboxItem": "LedgerOutboxTests", "RecordReader": "LedgerRecordsTests",
-      "SinkRegistration": "LedgerOutboxTests",
+      "RunEraser": "LedgerRetentionTests", "SinkRegistration": "LedgerOutboxTests",
     ],
     "Records": ["SecretsInText": "RedactionTests"],
     "Storage": ["Columns": "BinderTests", "Database": "a protocol", "Statement": "a protocol"],

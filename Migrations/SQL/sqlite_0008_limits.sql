@@ -1,0 +1,51 @@
+-- What keeps the outbox and the ledger within their limits.
+
+-- Under which mark START and end were told while the outbox of a sink was at its limit; NULL at all other times.
+ALTER TABLE dag_run ADD COLUMN start_mark INTEGER;
+ALTER TABLE dag_run ADD COLUMN end_mark INTEGER;
+ALTER TABLE dag_run_clear ADD COLUMN start_mark INTEGER;
+ALTER TABLE dag_run_clear ADD COLUMN end_mark INTEGER;
+ALTER TABLE attempt ADD COLUMN start_mark INTEGER;
+ALTER TABLE attempt ADD COLUMN end_mark INTEGER;
+ALTER TABLE dbt_run ADD COLUMN start_mark INTEGER;
+ALTER TABLE dbt_run ADD COLUMN end_mark INTEGER;
+
+-- NULL: everything that was told of the run waits. Else what was told under this mark and later ones.
+ALTER TABLE outbox_history ADD COLUMN since_mark INTEGER;
+
+-- Grows with every transaction that tells something while the outbox of a sink is at its limit.
+CREATE TABLE outbox_mark (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  mark INTEGER NOT NULL
+) STRICT;
+INSERT INTO outbox_mark VALUES (1, 0);
+
+-- How full the ledger and the outbox of each sink are, and what is put off because of it.
+CREATE TABLE room (
+  -- 0: the ledger
+  sink INTEGER PRIMARY KEY,
+  -- 0: nothing. 1: loading history. 2: making events too. 3: reading too.
+  level INTEGER NOT NULL,
+  since INTEGER,
+  bytes INTEGER NOT NULL,
+  bytes_at_most INTEGER,
+  age_at_most INTEGER
+) STRICT;
+
+-- How far history is kept, and what was deleted because it was older.
+CREATE TABLE retention (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  -- Seconds; NULL: for good.
+  kept INTEGER,
+  last_at INTEGER,
+  runs INTEGER NOT NULL DEFAULT 0,
+  error TEXT
+) STRICT;
+INSERT INTO retention (id) VALUES (1);
+
+-- Runs that somebody has purged and that may still be in Airflow: they are not new. They are when Airflow opens them again.
+CREATE TABLE purged_run (
+  instance INTEGER NOT NULL,
+  source_id INTEGER NOT NULL,
+  PRIMARY KEY (instance, source_id)
+) STRICT, WITHOUT ROWID;
