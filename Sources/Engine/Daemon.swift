@@ -129,7 +129,11 @@ public struct Daemon: Sendable {
       do {
         let (new, wanted) = try await reader.change(from: inForce.current, loading: load)
         let before = await parts.wanted
-        try await ledger.takeUp(new)
+        do { try await ledger.takeUp(new) } catch {
+          // All of it, or nothing.
+          try? await ledger.takeUp(configuration)
+          throw error
+        }
         try await ledger.noteReload(error: nil)
         guard !stop.isSet else { return }
         inForce.current = new

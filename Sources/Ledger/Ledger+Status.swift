@@ -6,13 +6,18 @@ extension Ledger {
   /// Notes that a syncer starts to work on this ledger.
   public func noteStart(mode: String, version: String) throws {
     let now = now
+    // A command that needs no lease leaves the word to the daemons.
+    let unlessADaemonWorks =
+      place.isFile
+      ? ""
+      : " WHERE excluded.mode = 'run' OR NOT EXISTS (SELECT 1 FROM daemon WHERE mode = 'run' AND \(LedgerServer.isSeen))"
     try write { database in
       try database.prepare(
         """
         INSERT INTO syncer (id, mode, version, started_at, stopped_at, reload_error, reload_failed_at)
         VALUES (1, ?, ?, ?, NULL, NULL, NULL)
         ON CONFLICT (id) DO UPDATE SET
-          \(replacing("mode, version, started_at, stopped_at, reload_error, reload_failed_at"))
+          \(replacing("mode, version, started_at, stopped_at, reload_error, reload_failed_at"))\(unlessADaemonWorks)
         """
       ).binding {
         $0(mode)

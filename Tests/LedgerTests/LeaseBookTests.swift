@@ -153,7 +153,10 @@ struct LeaseBookTests {
       try await second.enter(mode: "run", version: "1.3")
       _ = try await first.keep([prod, sink])
       try await bench.ledger.noteStart(mode: "run", version: "1.3")
+      // A command that needs no lease does not take their place.
+      try await bench.ledger.noteStart(mode: "ingest", version: "1.3")
       var status = try await bench.ledger.status()
+      #expect(status.syncer?.mode == "run")
       #expect(status.members.map(\.version) == ["1.2", "1.3"])
       #expect(status.members.map(\.leads) == [[prod, sink], []])
       #expect(status.members.allSatisfy { $0.isAlive && $0.mode == "run" } && status.syncer?.isRunning == true)
