@@ -110,7 +110,7 @@ struct OptionParserTests {
     ("--json", "unknown option `--json`; it belongs to status, runs list, runs show, why, checks list, checks show"),
     (
       "--log-level debug",
-      "expected a command: run, sync, ingest, status, runs, why, checks, validate, migrate, config, completion, version, help"
+      "expected a command: run, sync, ingest, status, runs, why, checks, validate, purge, migrate, config, completion, version, help"
     ),
     ("run --config", "--config: expected FILE after it, found nothing"),
     ("run --config --", "--config: expected FILE after it, found nothing"),

@@ -8,15 +8,16 @@ struct ConfigurationKeysTests {
     let keys = Section.all.map { "\($0.path): \($0.rows.map(\.name).joined(separator: " "))" }
     #expect(
       keys == [
-        ": ledger ledger_password_file ledger_password_command status_socket airflow dbt_cloud dbt_artifacts sinks "
-          + "record allow_inline_secrets allow_plain_http",
+        ": ledger ledger_password_file ledger_password_command status_socket max_ledger_bytes retention airflow "
+          + "dbt_cloud dbt_artifacts sinks record allow_inline_secrets allow_plain_http",
         "airflow[]: name dsn password_file password_command namespace openlineage_provider ui_url role poll_interval "
           + "backfill sweep_interval look_back dags",
         "airflow[].dags: include exclude",
         "dbt_cloud[]: name account_id url token_file token_command token namespace dataset_naming "
           + "dataset_namespace ca_file requests_per_second max_artifact_bytes runs backfill jobs projects environments",
         "dbt_artifacts[]: name path dataset_namespace",
-        "sinks[]: name type url token_file token_command emit sql gzip timeout ca_file path results history",
+        "sinks[]: name type url token_file token_command emit sql gzip timeout ca_file path results history "
+          + "max_outbox_bytes max_outbox_age",
         "record: conf messages sensitive_names",
       ])
   }

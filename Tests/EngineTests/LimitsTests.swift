@@ -28,7 +28,7 @@ import Testing
     let site = try await site(["max_ledger_bytes: 1MB"])
     let output = try await site.run(["sync"])
     #expect(output.status == 74 || output.status == 1, "\(output.status) \(output.errorText)")
-    #expect((output.text + output.errorText).contains("limit"), "\(output.text) \(output.errorText)")
+    #expect((output.text + output.errorText).contains("`max_ledger_bytes`"), "\(output.text) \(output.errorText)")
     let status = try await site.run(["status"])
     #expect(status.text.contains("FULL") && status.text.contains("of 1.0 MB"), "\(status.text)")
     let room = try await site.status()["ledger"]?["room"]
