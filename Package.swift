@@ -67,7 +67,7 @@ let package = Package(
         "Platform", "CCrypto",
       ]),
     room("OpenLineage", ["ExecutionModel", "JSONText", "CCrypto"]),
-    room("Sinks", ["ExecutionModel", "Records", "Ledger", "OpenLineage", "HTTPClient", "Platform"]),
+    room("Sinks", ["ExecutionModel", "JSONText", "Records", "Ledger", "OpenLineage", "HTTPClient", "Platform"]),
 
     // The daemon around them.
     room("Configuration", ["CYAML"]),

@@ -18,11 +18,13 @@ public enum Migrations {
     Migration(version: 4, name: "sqlite_0004_searches", sql: text(PackageResources.sqlite_0004_searches_sql)),
     Migration(version: 5, name: "sqlite_0005_nodes", sql: text(PackageResources.sqlite_0005_nodes_sql)),
     Migration(version: 6, name: "sqlite_0006_projects", sql: text(PackageResources.sqlite_0006_projects_sql)),
+    Migration(version: 7, name: "sqlite_0007_deliveries", sql: text(PackageResources.sqlite_0007_deliveries_sql)),
   ]
 
   /// For a ledger in Postgres. They run with `search_path` set to the ledger's schema.
   public static let postgres: [Migration] = [
-    Migration(version: 1, name: "postgres_0001_ledger", sql: text(PackageResources.postgres_0001_ledger_sql))
+    Migration(version: 1, name: "postgres_0001_ledger", sql: text(PackageResources.postgres_0001_ledger_sql)),
+    Migration(version: 2, name: "postgres_0002_deliveries", sql: text(PackageResources.postgres_0002_deliveries_sql)),
   ]
 
   private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

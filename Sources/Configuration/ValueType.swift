@@ -95,6 +95,17 @@ extension ValueType where Value == Int64 {
   }
 }
 
+extension ValueType where Value == Int {
+  static func number(_ range: ClosedRange<Int>) -> ValueType {
+    scalar("number", "a whole number from \(range.lowerBound) to \(range.upperBound)") { text in
+      guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(text), range.contains(number) else {
+        return nil
+      }
+      return number
+    }
+  }
+}
+
 extension ValueType where Value == Double {
   static let rate = scalar("number", "a number from 0.1 to 10000") { text in
     Double(text).flatMap { (0.1...10_000).contains($0) ? $0 : nil }

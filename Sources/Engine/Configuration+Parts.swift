@@ -153,12 +153,21 @@ extension Configuration {
       case .openLineage(let destination):
         var naming = naming
         naming.includesSQL = destination.sql
+        naming.maximumEventBytes = destination.maximumEventBytes
+        let batches: OpenLineageSink.Batches =
+          switch destination.batch {
+          case .auto: .auto
+          case .on: .on
+          case .off: .off
+          }
         return OpenLineageSink(
           name: sink.name,
           endpoint: OpenLineageSink.Endpoint(
             url: destination.url.text,
             token: destination.token.map { secret in { @Sendable () throws -> String in try secret.read() } },
-            gzip: destination.gzip, timeout: destination.timeout.totalSeconds, caFile: destination.caFile),
+            gzip: destination.gzip, timeout: destination.timeout.totalSeconds, caFile: destination.caFile,
+            concurrency: destination.concurrency, requestsPerSecond: destination.requestsPerSecond, batches: batches,
+            batchEvents: destination.batchMaximumEvents, batchBytes: destination.batchMaximumBytes),
           naming: naming, ledger: ledger)
       }
     }

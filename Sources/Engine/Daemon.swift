@@ -264,13 +264,14 @@ public struct Daemon: Sendable {
     let alarm = workshop.alarm(ofSink: sink.name)
     stop.onSet { alarm.ring() }
     while true {
-      var wait = 60.0
+      // What somebody has put back by hand is found within this time.
+      var wait = 15.0
       do {
         let progress = try await workshop.ledger.progress(ofSink: sink.name)
         let silence = Double(progress.notBefore - wallClockMicroseconds()) / 1e6
         // No sink waits for longer than an hour: a clock that was set back must not silence one for years.
         if silence > 0, silence <= 3600 {
-          wait = silence
+          wait = min(wait, silence)
           if stop.isSet { return }
         } else {
           let round = try await sink.deliver()

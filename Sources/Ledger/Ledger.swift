@@ -13,6 +13,8 @@ public actor Ledger {
     case syncing
     /// Reading beside a running syncer, or when it is stopped.
     case reading
+    /// Small changes beside a running syncer, or when it is stopped. A ledger of another release is refused.
+    case changing
   }
 
   private let executor: ThreadExecutor
@@ -62,8 +64,11 @@ public actor Ledger {
         opened = try LedgerFile.openForWriting(path)
         self.lock = lock
       case (.file(let path), .reading): opened = try LedgerFile.openForReading(path)
+      case (.file(let path), .changing): opened = try LedgerFile.openForChanging(path)
       case (.postgres(let configuration, let schema), .syncing):
         opened = try LedgerServer(configuration: configuration, schema: schema, name: path).openForWriting()
+      case (.postgres(let configuration, let schema), .changing):
+        opened = try LedgerServer(configuration: configuration, schema: schema, name: path).openForChanging()
       case (.postgres(let configuration, let schema), .reading):
         opened = try LedgerServer(configuration: configuration, schema: schema, name: path).openForReading()
       }

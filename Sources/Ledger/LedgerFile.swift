@@ -38,6 +38,15 @@ enum LedgerFile {
     }
   }
 
+  /// For small changes beside a syncer or without one. A connection waits for the other's transaction to end.
+  static func openForChanging(_ path: String) throws -> SQLiteDatabase {
+    guard access(path, F_OK) == 0 else { throw LedgerError(.missing, path: path) }
+    let database = try checked(SQLiteDatabase(path: path, mode: .readWrite))
+    try database.execute("PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864")
+    database.keepWriteAheadLog()
+    return database
+  }
+
   /// Whether the file alone is the whole ledger: nobody writes it, and no write-ahead log waits to be copied into it.
   private static func isWhole(_ path: String) -> Bool {
     var log = stat()

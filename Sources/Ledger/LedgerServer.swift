@@ -53,6 +53,13 @@ struct LedgerServer {
     INSERT INTO ledger VALUES (1, 0, 0)
     """
 
+  /// For small changes beside a syncer or without one, which then is not taken for running.
+  func openForChanging() throws -> PostgresDatabase {
+    let database = try openForReading()
+    database.lock = SQL("UPDATE ledger SET seen_at = seen_at WHERE id = 1")
+    return database
+  }
+
   /// For reading, beside a syncer or without one.
   func openForReading() throws -> PostgresDatabase {
     let database = try PostgresDatabase(configuration, schema: schema, limits: Self.limits)

@@ -28,21 +28,25 @@ struct WaitingHistory {
     }.run()
   }
 
-  private static let take = SQL("DELETE FROM outbox_history WHERE sink = ? AND dag_run = ? RETURNING made_at")
+  private static let take = SQL(
+    "DELETE FROM outbox_history WHERE sink = ? AND dag_run = ? RETURNING made_at, since, until")
 
   /// Puts what waits of a run into the outbox. To be done before anything else is told of the run, and before what it was
   /// told by changes.
   func unfold(_ dagRun: Int64) throws {
-    let madeAt = try database.prepare(Self.take).binding {
+    let taken = try database.prepare(Self.take).binding {
       $0(sink.id)
       $0(dagRun)
-    }.rows { $0.integer(0) }.first
-    guard let madeAt else { return }
+    }.rows { ($0.integer(0), HistoryOfEvents.Time(since: $0.optionalInteger(1), until: $0.optionalInteger(2))) }.first
+    guard let (madeAt, time) = taken else { return }
     var outbox = OutboxWriter(database: database, sinks: [sink], now: madeAt, isHistory: false)
     outbox.dagRun = dagRun
     // What goes to a sink may have been changed since.
-    if sink.wantsRecords, dagRun != 0 { try outbox.record() }
-    for (event, subject) in try HistoryOfEvents(database: database).events(of: dagRun) {
+    if sink.wantsRecords {
+      if dagRun != 0 { return try outbox.record() }
+      return try DbtRunWriter.enqueueOwnRecords(for: sink, time: time, now: madeAt, in: database)
+    }
+    for (event, subject) in try HistoryOfEvents(database: database, time: time).events(of: dagRun) {
       try outbox.put(event, about: subject, for: sink)
     }
   }
@@ -69,6 +73,30 @@ struct WaitingHistory {
   /// Whether anything waits.
   func isThere() throws -> Bool {
     try database.prepare(Self.any).binding { $0(sink.id) }.firstRow { _ in true } ?? false
+  }
+}
+
+extension WaitingHistory {
+  /// How many events were told of the DAG run `r` that a sink wants.
+  static func eventsOfDagRun(for sink: SinkRegistration) -> String {
+    var terms: [String] = []
+    if sink.wants(.dagRuns) {
+      terms.append(Told.countOfRow)
+      terms.append("(SELECT count(start_told) + count(end_told) FROM dag_run_clear WHERE dag_run = r.id)")
+    }
+    if sink.wants(.attempts) {
+      terms.append("(SELECT count(start_told) + count(end_told) FROM attempt WHERE dag_run = r.id)")
+    }
+    terms.append("(SELECT \(eventsOfDbtRuns(for: sink)) FROM dbt_run WHERE parent_dag_run = r.id)")
+    return terms.joined(separator: " + ")
+  }
+
+  /// The same of all rows of `dbt_run`.
+  static func eventsOfDbtRuns(for sink: SinkRegistration) -> String {
+    var terms = ["0"]
+    if sink.wants(.dbtRuns) { terms.append("count(start_told) + count(end_told)") }
+    if sink.wants(.dbtNodes) { terms.append("coalesce(sum(node_events), 0)") }
+    return terms.joined(separator: " + ")
   }
 }
 

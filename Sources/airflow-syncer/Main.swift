@@ -40,6 +40,11 @@ import Telemetry
     case "why": return try await WhyCommand.perform(command)
     case "checks list": return try await ChecksListCommand.perform(command)
     case "checks show": return try await ChecksShowCommand.perform(command)
+    case "deliveries list": return try await DeliveriesListCommand.perform(command)
+    case "deliveries show": return try await DeliveriesShowCommand.perform(command)
+    case "deliveries retry": return try await DeliveriesRetryCommand.perform(command)
+    case "deliveries discard": return try await DeliveriesDiscardCommand.perform(command)
+    case "deliveries replay": return try await DeliveriesReplayCommand.perform(command)
     case "validate": return try await ValidateCommand.perform(command)
     case "migrate": return try await MigrateCommand.perform(command)
     case "config example":

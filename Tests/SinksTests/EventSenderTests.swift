@@ -19,8 +19,8 @@ struct EventSenderTests {
     token: (@Sendable () throws -> String)? = nil
   ) -> EventSender {
     EventSender(
-      .init(url: url, token: token, gzip: gzip, timeout: timeout), lanes: lanes, userAgent: "airflow-syncer/1.0.0",
-      clock: { 0 })
+      .init(url: url, token: token, gzip: gzip, timeout: timeout, concurrency: lanes, batches: .off),
+      userAgent: "airflow-syncer/1.0.0", clock: { 0 })
   }
 
   private func outcomes(_ tried: [TriedItem]) -> [Int64: DeliveryOutcome] {
