@@ -96,8 +96,8 @@ let package = Package(
     .executableTarget(
       name: "Benchmarks",
       dependencies: [
-        "AirflowSource", "Correlation", "DbtArtifacts", "ExecutionModel", "JSONText", "Ledger", "Platform",
-        "Postgres", "CSimdjsonWalk",
+        "AirflowSource", "Correlation", "DbtArtifacts", "ExecutionModel", "JSONText", "Ledger", "LoopbackHTTP",
+        "OpenLineage", "Platform", "Postgres", "Sinks", "CSimdjsonWalk",
       ],
       swiftSettings: swift),
 

@@ -47,6 +47,11 @@ public struct LineageNaming: Sendable {
   /// Why no event can be made of an item. It is parked with this reason.
   public struct Impossible: Error, Hashable, Sendable, CustomStringConvertible {
     public let description: String
+    /// One can be made, but no backend would get it.
+    var isTooLarge = false
+
+    /// As it stands beside what is parked.
+    var reason: String { isTooLarge ? description : "no event can be made: \(description)" }
   }
 
   /// Whether a backend takes so many bytes.
@@ -68,14 +73,15 @@ public struct LineageNaming: Sendable {
       if marked.count <= limit { return marked }
     }
     throw Impossible(
-      description: "the event has \(body.count) bytes without all that may be cut; max_event_bytes is \(limit)")
+      description: "the event has \(body.count) bytes without all that may be cut; max_event_bytes is \(limit)",
+      isTooLarge: true)
   }
 
   private func encode(
     _ item: OutboxItem, _ facts: EventFacts, leavingOut cuts: Set<EventCut>, isMarked: Bool = true
   ) throws(Impossible) -> [UInt8] {
     guard let transition = item.transition, let time = item.eventTime else {
-      throw Impossible(description: "no event can be made: the item names none")
+      throw Impossible(description: "the item names no event")
     }
     do {
       switch item.kind {
@@ -103,18 +109,18 @@ public struct LineageNaming: Sendable {
           subject: .dbtNode(dbtRun.key, step: node.step, uniqueID: node.uniqueID, node.part), transition: transition,
           time: time)
         return try encoder.encode(event, node: execution, of: dbtRun, parent: parent)
-      case .dbtNodes: throw Impossible(description: "no event can be made: these are all of a dbt run")
-      case .record: throw Impossible(description: "no event can be made: it is a record")
+      case .dbtNodes: throw Impossible(description: "the events of a whole dbt run are no event")
+      case .record: throw Impossible(description: "a record is no event")
       }
     } catch let error as Impossible {
       throw error
     } catch {
-      throw Impossible(description: "no event can be made: \(error)")
+      throw Impossible(description: "\(error)")
     }
   }
 
   private var missing: Impossible {
-    Impossible(description: "no event can be made: the ledger no longer has what this event is about")
+    Impossible(description: "the ledger no longer has what this event is about")
   }
 
   /// The encoder of a dbt run and its nodes, and the run's parent: the attempt that triggered it, if it is known.
@@ -145,7 +151,7 @@ public struct LineageNaming: Sendable {
     if let instance, names == nil {
       throw Impossible(
         description:
-          "no event can be made: Airflow instance `\(instance)` has no `namespace` in the configuration any more")
+          "Airflow instance `\(instance)` has no `namespace` in the configuration any more")
     }
     return LineageEncoder(
       producer: producer, version: version, namespace: names?.namespace ?? dbtNamespace, dbtNamespace: dbtNamespace,

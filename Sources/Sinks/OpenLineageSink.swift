@@ -214,7 +214,7 @@ public actor OpenLineageSink: Sink {
     var prepared = Prepared()
     for (item, facts) in zip(bare, facts) {
       do { made[item.id] = try naming.encode(item, facts) } catch {
-        prepared.impossible.parked.append(.init(id: item.id, reason: error.description, status: nil, answer: nil))
+        prepared.impossible.parked.append(.init(id: item.id, reason: error.reason, status: nil, answer: nil))
       }
     }
     try await ledger.fix(bodies: bare.compactMap { item in made[item.id].map { (item.id, $0) } })
