@@ -63,6 +63,7 @@ public struct LineageNaming: Sendable {
     var body = try encode(item, facts, leavingOut: [])
     guard let limit = maximumEventBytes, body.count > limit else { return body }
     var cuts: Set<EventCut> = []
+    var size = body.count
     for cut in EventCut.allCases {
       // Without the mark, so that what the event does not have is not said to be missing.
       let shorter = try encode(item, facts, leavingOut: cuts.union([cut]), isMarked: false)
@@ -71,9 +72,10 @@ public struct LineageNaming: Sendable {
       cuts.insert(cut)
       let marked = try encode(item, facts, leavingOut: cuts)
       if marked.count <= limit { return marked }
+      size = marked.count
     }
     throw Impossible(
-      description: "the event has \(body.count) bytes without all that may be cut; max_event_bytes is \(limit)",
+      description: "the event has \(size) bytes without all that may be cut; max_event_bytes is \(limit)",
       isTooLarge: true)
   }
 

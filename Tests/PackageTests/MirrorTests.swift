@@ -45,6 +45,7 @@ struct MirrorTests {
       "ArtifactReader": "a thread for DbtArtifacts, which has tests of its own; every pass goes through it",
       "PartnerFailure": "words for the log of an outage; driven by the tests of lost partners",
       "Configuration+Parts": "every pass goes through it", "EngineEvents": "Package/DocumentsTests",
+      "DeliveryEvents": "Package/DocumentsTests",
       "Enrichment+Fetching": "EnrichmentTests", "Enrichment+Run": "RunReadingTests",
       "Enrichment+UnderWay": "EnrichmentTests",
       "Inspection": "driven by the tests of the program",
@@ -73,7 +74,8 @@ struct MirrorTests {
       "LoopbackServer": "HTTPClient/LoopbackServerTests", "LoopbackState": "HTTPClient/LoopbackServerTests",
     ],
     "OpenLineage": [
-      "DatasetFacets": "LineageEncoderNodesTests", "Facet": "LineageEncoderTests", "JobFacets": "LineageEncoderTests",
+      "DatasetFacets": "LineageEncoderNodesTests", "EventCut": "Sinks/LineageNamingTests",
+      "Facet": "LineageEncoderTests", "JobFacets": "LineageEncoderTests",
       "NodeFacets": "LineageEncoderNodesTests", "RunFacets": "LineageEncoderTests",
     ],
     "Platform": [
@@ -87,6 +89,7 @@ struct MirrorTests {
     "Ledger": [
       "AirflowRows": "LedgerRecordsTests", "CaptureBatch": "CaptureWriterTests", "DbtRows": "LedgerRecordsTests",
       "AttemptReference": "LedgerChecksTests", "DbtNodeRow": "DbtNodeWriterTests",
+      "DeliveryFilter": "LedgerDeliveryItemsTests", "DeliveryItem": "LedgerDeliveryItemsTests",
       "DbtRunWriter": "LedgerDbtRunsTests", "DbtRunWriter+Records": "LedgerWantedRunsTests",
       "Ledger+Capture": "CaptureWriterTests", "LedgerPlace": "LedgerServerTests", "LinkAim": "LinkSettlerTests",
       "LostTryOpener": "LedgerLostTriesTests", "LostTryReader": "LedgerLostTriesTests",
