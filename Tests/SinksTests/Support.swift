@@ -196,8 +196,10 @@ struct SeenEvent: Hashable {
   var runID: String
   var parent: String?
 
-  init(_ received: RecordingBackend.Received) throws {
-    let json = try JSONValue(parsing: received.text)
+  init(_ received: RecordingBackend.Received) throws { try self.init(received.text) }
+
+  init(_ text: String) throws {
+    let json = try JSONValue(parsing: text)
     type = json["eventType"]?.stringValue ?? ""
     job = json["job"]?["name"]?.stringValue ?? ""
     runID = json["run"]?["runId"]?.stringValue ?? ""
