@@ -71,7 +71,7 @@ let package = Package(
         "Platform", "CCrypto",
       ]),
     room("OpenLineage", ["ExecutionModel", "JSONText", "CCrypto"]),
-    room("Sinks", ["ExecutionModel", "Records", "Ledger", "OpenLineage", "HTTPClient", "Platform"]),
+    room("Sinks", ["ExecutionModel", "JSONText", "Records", "Ledger", "OpenLineage", "HTTPClient", "Platform"]),
 
     // The daemon around them.
     room("Configuration", ["CYAML"]),
@@ -100,8 +100,8 @@ let package = Package(
     .executableTarget(
       name: "Benchmarks",
       dependencies: [
-        "AirflowSource", "Correlation", "DbtArtifacts", "ExecutionModel", "JSONText", "Ledger", "Platform",
-        "Postgres", "CSimdjsonWalk",
+        "AirflowSource", "Correlation", "DbtArtifacts", "ExecutionModel", "JSONText", "Ledger", "LoopbackHTTP",
+        "OpenLineage", "Platform", "Postgres", "Sinks", "CSimdjsonWalk",
       ],
       swiftSettings: swift),
 

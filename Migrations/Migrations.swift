@@ -18,6 +18,7 @@ public enum Migrations {
     Migration(version: 4, name: "sqlite_0004_searches", sql: text(PackageResources.sqlite_0004_searches_sql)),
     Migration(version: 5, name: "sqlite_0005_nodes", sql: text(PackageResources.sqlite_0005_nodes_sql)),
     Migration(version: 6, name: "sqlite_0006_projects", sql: text(PackageResources.sqlite_0006_projects_sql)),
+    Migration(version: 7, name: "sqlite_0007_deliveries", sql: text(PackageResources.sqlite_0007_deliveries_sql)),
     Migration(version: 8, name: "sqlite_0008_limits", sql: text(PackageResources.sqlite_0008_limits_sql)),
     Migration(version: 9, name: "sqlite_0009_kept_words", sql: text(PackageResources.sqlite_0009_kept_words_sql)),
     Migration(version: 10, name: "sqlite_0010_life", sql: text(PackageResources.sqlite_0010_life_sql)),
@@ -26,6 +27,7 @@ public enum Migrations {
   /// For a ledger in Postgres. They run with `search_path` set to the ledger's schema.
   public static let postgres: [Migration] = [
     Migration(version: 1, name: "postgres_0001_ledger", sql: text(PackageResources.postgres_0001_ledger_sql)),
+    Migration(version: 2, name: "postgres_0002_deliveries", sql: text(PackageResources.postgres_0002_deliveries_sql)),
     Migration(version: 3, name: "postgres_0003_limits", sql: text(PackageResources.postgres_0003_limits_sql)),
     Migration(version: 4, name: "postgres_0004_kept_words", sql: text(PackageResources.postgres_0004_kept_words_sql)),
     Migration(version: 5, name: "postgres_0005_life", sql: text(PackageResources.postgres_0005_life_sql)),

@@ -19,6 +19,10 @@ import Platform
     Usage: Benchmarks results [MODELS [RUNS]]
         Keeps a made-up dbt run of MODELS (20,000) models with 25 columns and their tests in a new ledger, three times, then
         RUNS (1,000) runs of 300 models and 300 tests, and asks for nodes and checks.
+    Usage: Benchmarks backend [--no-batch]
+        Takes OpenLineage events on 127.0.0.1 and counts them until its standard input ends.
+    Usage: Benchmarks deliver [--single] [--plain] [--concurrency N] URL [EVENTS]
+        Sends EVENTS (1,000,000) events of a made-up history to such a backend, in batches or one by one, gzipped or plain.
 
     """
 
@@ -31,6 +35,8 @@ import Platform
       case "poll": try await PollBenchmark(Array(arguments.dropFirst())).run()
       case "artifacts": try ArtifactsBenchmark(Array(arguments.dropFirst())).run()
       case "results": try await ResultsBenchmark(Array(arguments.dropFirst())).run()
+      case "backend": try BackendBenchmark(Array(arguments.dropFirst())).run()
+      case "deliver": try await DeliverBenchmark(Array(arguments.dropFirst())).run()
       case "--help", "help": try StandardOutput.write(help)
       default: throw WrongUsage()
       }

@@ -77,6 +77,43 @@ public struct CommandTable: Sendable {
           CommandArgument("CHECK", "A check's key, unique_id or name, or a part of one that is not ambiguous.")
         ]),
       CommandSpecification(
+        "deliveries list", "List what waits for a sink, is tried again or is parked",
+        details: """
+          An item is an event or a line of a file. Parked: the backend refuses it for good. Retrying: it was tried, and will \
+          be again. Pending: not tried yet. What was discarded is listed with --state discarded.
+          """,
+        options: [.sink, .deliveryState, .reason, .run, .dag, .since, .until, .limit, .json]),
+      CommandSpecification(
+        "deliveries show", "Show one item with the backend's answer and its bytes",
+        options: [.json], arguments: [CommandArgument("ITEM", "The number of an item.")]),
+      CommandSpecification(
+        "deliveries retry", "Send parked or delayed items again, with the same bytes",
+        details: """
+          Those with these numbers, or all that match the options. Works while the daemon runs, which sends them within a \
+          quarter of a minute.
+          """,
+        options: [.sink, .deliveryState, .reason, .run, .dag, .since, .until],
+        arguments: [
+          CommandArgument("ITEM", required: false, repeatable: true, "The number of an item.")
+        ]),
+      CommandSpecification(
+        "deliveries discard", "Take items out of the outbox, never to be sent",
+        details: """
+          Those with these numbers, or with --yes all that match the options; without --yes it is only said which. Who did \
+          it, when and why stays in the ledger: `deliveries list --state discarded`.
+          """,
+        options: [.sink, .deliveryState, .reason, .run, .dag, .since, .until, .because, .yes],
+        arguments: [
+          CommandArgument("ITEM", required: false, repeatable: true, "The number of an item.")
+        ]),
+      CommandSpecification(
+        "deliveries replay", "Send history to a sink once more, for a new or emptied backend",
+        details: """
+          All events of the DAG runs and dbt runs that had not ended before --since and started before --until, made again \
+          from the ledger with the same run ids. They go when nothing newer is due.
+          """,
+        options: [.sink, .since, .until, .dag]),
+      CommandSpecification(
         "validate", "Check the configuration and everything it names",
         details: """
           The file first; then database rights and schema, the dbt Cloud token, the sinks and the ledger. Nothing is \
@@ -108,7 +145,7 @@ public struct CommandTable: Sendable {
         "help", "Explain a command",
         arguments: [CommandArgument("COMMAND", required: false, repeatable: true, "The command to explain.")]),
     ],
-    groupDefaults: ["runs": "list", "checks": "list"])
+    groupDefaults: ["runs": "list", "checks": "list", "deliveries": "list"])
 
   /// The command with exactly this path.
   public func command(_ path: [String]) -> CommandSpecification? { commands.first { $0.path == path } }
@@ -171,6 +208,17 @@ extension CommandOption {
     "Only this dbt Cloud account; checks: or dbt Core runs of this name, may be repeated.")
   public static let json = CommandOption("--json", "Print JSON, for programs.")
   public static let watch = CommandOption("--watch", short: "w", "Show it again and again until interrupted.")
+  public static let sink = CommandOption(
+    "--sink", .text, "NAME", repeatable: true, "Only this sink; may be repeated (replay: exactly one).")
+  public static let deliveryState = CommandOption(
+    "--state", short: "s", .choice(["parked", "retrying", "pending", "discarded"]), "STATE", repeatable: true,
+    "Only items that stand so; may be repeated.")
+  public static let reason = CommandOption(
+    "--reason", .text, "TEXT", "Only items with this text in the reason why they are parked.")
+  public static let run = CommandOption(
+    "--run", .text, "RUN", "Only items of this record, named as in `runs show`.")
+  public static let because = CommandOption("--because", .text, "TEXT", "Why, to be kept with the trace.")
+  public static let yes = CommandOption("--yes", short: "y", "Do it, for all that match the options.")
   public static let offline = CommandOption("--offline", "Check the file only, connect to nothing.")
   public static let printGrants = CommandOption(
     "--print-grants", "Print the GRANT statements for the database role, for an administrator to run.")

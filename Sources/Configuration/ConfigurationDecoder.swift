@@ -239,6 +239,12 @@ struct ConfigurationDecoder {
     let gzip = reader.read(SinkKeys.gzip)
     let timeout = reader.read(SinkKeys.timeout)
     let caFile = reader.read(SinkKeys.caFile)
+    let concurrency = reader.read(SinkKeys.concurrency)
+    let requestsPerSecond = reader.read(SinkKeys.requestsPerSecond)
+    let batch = reader.read(SinkKeys.batch)
+    let batchEvents = reader.read(SinkKeys.batchMaximumEvents)
+    let batchBytes = reader.read(SinkKeys.batchMaximumBytes)
+    let eventBytes = reader.read(SinkKeys.maximumEventBytes)
     if let emit {
       if emit.isEmpty { reader.error(SinkKeys.emit, "expected at least one kind, found an empty list") }
       if Set(emit).count < emit.count { reader.error(SinkKeys.emit, "expected each kind once, found one twice") }
@@ -248,9 +254,13 @@ struct ConfigurationDecoder {
         SinkKeys.url,
         "a URL with `?…` may hold a credential and is refused; use token_file, or set allow_inline_secrets: true")
     }
-    guard let url, let emit, let sql, let gzip, let timeout else { return nil }
+    guard let url, let emit, let sql, let gzip, let timeout, let concurrency, let batch, let batchEvents,
+      let batchBytes
+    else { return nil }
     return OpenLineageDestination(
-      url: url, token: token, emit: Set(emit), sql: sql, gzip: gzip, timeout: timeout, caFile: caFile)
+      url: url, token: token, emit: Set(emit), sql: sql, gzip: gzip, timeout: timeout, caFile: caFile,
+      concurrency: concurrency, requestsPerSecond: requestsPerSecond, batch: batch, batchMaximumEvents: batchEvents,
+      batchMaximumBytes: batchBytes, maximumEventBytes: eventBytes)
   }
 
   private func record(_ top: SectionReader) -> RecordConfiguration? {

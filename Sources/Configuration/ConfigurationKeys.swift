@@ -221,6 +221,25 @@ enum SinkKeys {
   static let caFile = Key(
     "ca_file", .path, example: "/etc/ssl/certs/corporate.pem", onlyType: "openlineage",
     "Certificates to trust besides the system's, PEM.")
+  static let concurrency = Key(
+    "concurrency", .number(1...64), default: "4", onlyType: "openlineage",
+    "Connections that send side by side. Events of one DAG run never overtake each other.")
+  static let requestsPerSecond = Key(
+    "requests_per_second", .rate, example: "50", onlyType: "openlineage",
+    "Requests per second at most, over all connections, 0.1 to 10000; without it as many as the backend answers.")
+  static let batch = Key(
+    "batch", ValueType<BatchMode>.choice, default: "auto", onlyType: "openlineage",
+    "Send several events in one request, to the url's path and `/batch`: on, off, or auto: if the backend has that, which is "
+      + "asked once after each start.")
+  static let batchMaximumEvents = Key(
+    "batch_max_events", .number(1...10_000), default: "500", onlyType: "openlineage", "Events of one batch at most.")
+  static let batchMaximumBytes = Key(
+    "batch_max_bytes", .number(1000...100_000_000), default: "1000000", onlyType: "openlineage",
+    "Bytes of one batch at most, before gzip. A larger event goes alone; a batch that is refused with 413 is halved.")
+  static let maximumEventBytes = Key(
+    "max_event_bytes", .number(2000...1_000_000_000), example: "300000", onlyType: "openlineage",
+    "Bytes of one event at most, before gzip. A larger one is cut (docs/EVENTS.md), and marked; what still does not fit is "
+      + "parked.")
   static let path = Key(
     "path", .path, required: true, example: "/var/lib/airflow-syncer/records.ndjson", onlyType: "file",
     "The file; one record a line, appended, opened anew after rotation.")
@@ -241,7 +260,8 @@ enum SinkKeys {
     path: "sinks[]", isList: true, variants: ["file", "openlineage"],
     rows: [
       name.row, type.row, url.row, tokenFile.row, tokenCommand.row, emit.row, sql.row, gzip.row, timeout.row,
-      caFile.row, path.row, results.row, history.row, maximumOutboxBytes.row, maximumOutboxAge.row,
+      caFile.row, concurrency.row, requestsPerSecond.row, batch.row, batchMaximumEvents.row, batchMaximumBytes.row,
+      maximumEventBytes.row, path.row, results.row, history.row, maximumOutboxBytes.row, maximumOutboxAge.row,
     ])
 }
 

@@ -33,6 +33,26 @@ public struct OpenLineageDestination: Sendable, Equatable {
   public var timeout: Duration
   /// Certificates to trust instead of the system's, PEM.
   public var caFile: String?
+  /// Connections that send side by side.
+  public var concurrency: Int
+  /// Over all connections; nil for no limit.
+  public var requestsPerSecond: Double?
+  /// Whether several events go in one request.
+  public var batch: BatchMode
+  /// Events of one batch at most.
+  public var batchMaximumEvents: Int
+  /// Bytes of one batch at most, before gzip.
+  public var batchMaximumBytes: Int
+  /// Bytes of one event at most, before gzip; nil for no limit.
+  public var maximumEventBytes: Int?
+}
+
+/// Whether an OpenLineage sink sends several events in one request.
+public enum BatchMode: String, Sendable, CaseIterable {
+  /// If the backend has an address for it.
+  case auto
+  case on
+  case off
 }
 
 /// What an OpenLineage sink gets events for.

@@ -99,6 +99,18 @@ extension ValueType where Value == Int64 {
   /// A number of bytes from 1 MB on: `500MB`, `20GB`, `1GiB`, or without a unit.
   static let size = scalar("size", "a size from 1MB to 1000TB, such as 500MB or 20GB") { text in
     ByteCount.parse(text).flatMap { (1_000_000...1_000_000_000_000_000).contains($0) ? $0 : nil }
+    }
+  }
+}
+
+extension ValueType where Value == Int {
+  static func number(_ range: ClosedRange<Int>) -> ValueType {
+    scalar("number", "a whole number from \(range.lowerBound) to \(range.upperBound)") { text in
+      guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(text), range.contains(number) else {
+        return nil
+      }
+      return number
+    }
   }
 }
 

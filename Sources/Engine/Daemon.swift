@@ -121,7 +121,9 @@ public struct Daemon: Sendable {
   // MARK: Another configuration
 
   /// One after the other; what is asked for several times meanwhile is done once.
-  private func reload(on requests: AsyncStream<Void>, with reader: ConfigurationReader, _ inForce: ConfigurationInForce, _ stop: StopSign) async {
+  private func reload(
+    on requests: AsyncStream<Void>, with reader: ConfigurationReader, _ inForce: ConfigurationInForce, _ stop: StopSign
+  ) async {
     for await _ in requests {
       guard !stop.isSet else { return }
       notifier.reloading()
@@ -131,7 +133,7 @@ public struct Daemon: Sendable {
         let before = await parts.wanted
         do { try await ledger.takeUp(new) } catch {
           // All of it, or nothing.
-          try? await ledger.takeUp(configuration)
+          try? await ledger.takeUp(inForce.current)
           throw error
         }
         try await ledger.noteReload(error: nil)

@@ -19,13 +19,14 @@ struct DeliveryService: Service {
     let alarm = around.bells.alarm(of: PartName(.sink, sink.name))
     stop.onSet { alarm.ring() }
     while true {
-      var wait = around.longestWait
+      // What somebody has put back by hand is found within this time.
+      var wait = min(15, around.longestWait)
       do {
         let progress = try await around.ledger.progress(ofSink: sink.name)
         let silence = Double(progress.notBefore - wallClockMicroseconds()) / 1e6
         // No sink waits for longer than an hour: a clock that was set back must not silence one for years.
         if silence > 0, silence <= 3600 {
-          wait = silence
+          wait = min(wait, silence)
           if stop.isSet { return }
         } else {
           let round = try await around.stages.measure("deliver", sink.name) { try await sink.deliver() }

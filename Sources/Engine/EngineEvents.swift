@@ -239,7 +239,8 @@ struct ItemsDelivered: TelemetryEvent {
   var level: LogLevel { round.parked > 0 ? .warning : .info }
   var name: String { round.parked > 0 ? "items_parked" : "items_delivered" }
   var message: String {
-    round.parked > 0 ? "the backend refuses items for good; `airflow-syncer status` says why" : "items delivered"
+    round.parked > 0
+      ? "the backend refuses items for good; `airflow-syncer deliveries list` says why" : "items delivered"
   }
   var fields: [TelemetryField] {
     [

@@ -98,7 +98,11 @@ public struct Health: Sendable {
       }
       if sink.parked > 0 {
         let deliveries = sink.parked == 1 ? "1 delivery" : "\(sink.parked) deliveries"
-        troubles.append(("\(deliveries) parked in `\(sink.name)`", sink.firstParkedAt, "airflow-syncer status --json"))
+        troubles.append(
+          (
+            "\(deliveries) parked in `\(sink.name)`", sink.firstParkedAt,
+            "airflow-syncer deliveries list --sink \(sink.name) --state parked"
+          ))
       }
     }
     guard let first = troubles.first else {

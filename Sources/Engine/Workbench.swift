@@ -42,12 +42,21 @@ final class Workbench: Sendable {
   func sink(_ name: String, _ destination: OpenLineageDestination, _ naming: LineageNaming) -> any Sink {
     var naming = naming
     naming.includesSQL = destination.sql
+    naming.maximumEventBytes = destination.maximumEventBytes
+    let batches: OpenLineageSink.Batches =
+      switch destination.batch {
+      case .auto: .auto
+      case .on: .on
+      case .off: .off
+      }
     return OpenLineageSink(
       name: name,
       endpoint: OpenLineageSink.Endpoint(
         url: destination.url.text,
         token: destination.token.map { secret in { @Sendable () throws -> String in try secret.read() } },
-        gzip: destination.gzip, timeout: destination.timeout.totalSeconds, caFile: destination.caFile),
+        gzip: destination.gzip, timeout: destination.timeout.totalSeconds, caFile: destination.caFile,
+        concurrency: destination.concurrency, requestsPerSecond: destination.requestsPerSecond, batches: batches,
+        batchEvents: destination.batchMaximumEvents, batchBytes: destination.batchMaximumBytes),
       naming: naming, ledger: ledger)
   }
 

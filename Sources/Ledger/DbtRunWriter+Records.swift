@@ -41,12 +41,24 @@ extension DbtRunWriter {
   /// The lines that a file sink would have got, had it been there from the start.
   static func enqueueOwnRecords(for sink: SinkRegistration, now: Int64, in database: any Database) throws {
     guard sink.wantsRecords, sink.history else { return }
+    try enqueueOwnRecords(for: sink, time: HistoryOfEvents.Time(), now: now, in: database)
+  }
+
+  /// The lines of a time that do not wait yet.
+  static func enqueueOwnRecords(
+    for sink: SinkRegistration, time: HistoryOfEvents.Time, now: Int64, in database: any Database
+  ) throws {
     try database.prepare(
       """
       INSERT INTO outbox (sink, kind, dag_run, dbt_run, made_at)
-      SELECT ?, 'record', 0, d.id, ? FROM dbt_run d WHERE d.is_complete = 1 AND \(isRecord) ORDER BY d.id
+      SELECT ?3, 'record', 0, d.id, ?4 FROM dbt_run d WHERE d.is_complete = 1 AND \(isRecord)
+        AND \(HistoryOfEvents.Time.condition) AND NOT EXISTS (SELECT 1 FROM outbox o
+          WHERE o.sink = ?3 AND o.dag_run = 0 AND coalesce(o.dbt_run, 0) = d.id AND o.kind = 'record' AND o.parked_at IS NULL)
+      ORDER BY d.id
       """
     ).binding {
+      $0(time.since)
+      $0(time.until)
       $0(sink.id)
       $0(now)
     }.run()

@@ -11,6 +11,19 @@ struct HistoryOfEvents {
   var underWayOnly = false
   /// Only what was told under this mark or a later one; nil for all.
   var sinceMark: Int64?
+  /// Of the dbt runs without a DAG run, only those of this time.
+  var time = Time()
+
+  /// Microseconds; nil on an open side.
+  struct Time: Hashable {
+    var since: Int64?
+    var until: Int64?
+
+    /// Whether the dbt run `d` falls into it, with the times as the first two parameters.
+    static let condition = """
+      (?1 IS NULL OR d.finished_at IS NULL OR d.finished_at >= ?1) AND (?2 IS NULL OR d.created_at < ?2)
+      """
+  }
 
   /// The rows of DAG runs that have something which has begun and not ended; 0 last, for dbt runs without one.
   func runsUnderWay() throws -> [Int64] {
@@ -66,11 +79,18 @@ struct HistoryOfEvents {
     """)
 
   private func dbtEvents(parent: Int64?) throws -> [Event] {
-    let isMine = parent == nil ? "parent_dag_run IS ?" : "parent_dag_run = ?"
+    let isMine = parent == nil ? "parent_dag_run IS ?3" : "parent_dag_run = ?3"
     var events: [Event] = []
     try database.prepare(
-      "SELECT id, key, node_events, \(Told.columns) FROM dbt_run WHERE \(isMine) AND start_told IS NOT NULL ORDER BY id"
-    ).binding { $0(parent) }.forEachRow { row in
+      """
+      SELECT id, key, node_events, \(Told.columns) FROM dbt_run d
+      WHERE \(isMine) AND start_told IS NOT NULL AND \(Time.condition) ORDER BY id
+      """
+    ).binding {
+      $0(parent == nil ? time.since : nil)
+      $0(parent == nil ? time.until : nil)
+      $0(parent)
+    }.forEachRow { row in
       var columns = Columns(row)
       let id = columns.integer()
       guard let key = DbtRunKey(columns.text()) else { return }

@@ -59,20 +59,24 @@ extension Ledger {
   /// The oldest items of a sink that are due, in order. What comes after an item that waits for its next try waits with
   /// it, if it belongs to the same record; dbt runs without one do not wait for each other. The nodes of dbt runs come
   /// when nothing else is due, and then history.
-  public func pendingItems(ofSink sink: Int64, now: Int64, limit: Int) throws -> [OutboxItem] {
-    var items = try dueItems(ofSink: sink, now: now, limit: limit)
+  /// - Parameter after: only items with a higher number than this.
+  public func pendingItems(
+    ofSink sink: Int64, now: Int64, limit: Int, after number: Int64 = 0
+  ) throws -> [OutboxItem] {
+    var items = try dueItems(ofSink: sink, now: now, limit: limit, after: number)
     while items.count < limit, try unfold(ofSink: sink, now: now, events: limit - items.count) {
-      items = try dueItems(ofSink: sink, now: now, limit: limit)
+      items = try dueItems(ofSink: sink, now: now, limit: limit, after: number)
     }
     return items
   }
 
-  private func dueItems(ofSink sink: Int64, now: Int64, limit: Int) throws -> [OutboxItem] {
+  private func dueItems(ofSink sink: Int64, now: Int64, limit: Int, after number: Int64) throws -> [OutboxItem] {
     try read { database in
       try database.prepare(Self.selectDue).binding {
         $0(sink)
         $0(now)
         $0(limit)
+        $0(number)
       }.rows(OutboxItem.read).compactMap(\.self)
     }
   }
@@ -80,7 +84,7 @@ extension Ledger {
   static let selectDue = SQL(
     """
     SELECT \(OutboxItem.columns) FROM outbox o
-    WHERE sink = ?1 AND parked_at IS NULL AND not_before <= ?2 AND kind <> 'dbt_nodes'
+    WHERE sink = ?1 AND parked_at IS NULL AND not_before <= ?2 AND kind <> 'dbt_nodes' AND id > ?4
       AND NOT EXISTS (\(earlierDelayed) AND e.not_before > ?2)
     ORDER BY id LIMIT ?3
     """)
@@ -166,12 +170,15 @@ extension Ledger {
     }
   }
 
+  private static let setBody = SQL("UPDATE outbox SET body = ? WHERE id = ?")
+  private static let remove = SQL("DELETE FROM outbox WHERE id = ?")
+
   /// Fixes the bytes of items before the first of them is sent.
   public func fix(bodies: [(id: Int64, body: [UInt8])]) throws {
     guard !bodies.isEmpty else { return }
     try write { database in
       for (id, body) in bodies {
-        try database.prepare("UPDATE outbox SET body = ? WHERE id = ?").binding {
+        try database.prepare(Self.setBody).binding {
           $0(bytes: body)
           $0(id)
         }.run()
@@ -205,15 +212,18 @@ extension Ledger {
     }
 
     public init() {}
+
+    var isEmpty: Bool { delivered.isEmpty && parked.isEmpty && retried.isEmpty && outage == nil }
   }
 
   /// Keeps what became of items of one sink.
   public func note(_ report: DeliveryReport, ofSink sink: Int64) throws {
+    guard !report.isEmpty else { return }
     let now = now
     try write { database in
       try noteTaken(report.delivered, ofSink: sink, in: database)
       for id in report.delivered {
-        try database.prepare("DELETE FROM outbox WHERE id = ?").binding { $0(id) }.run()
+        try database.prepare(Self.remove).binding { $0(id) }.run()
       }
       if !report.delivered.isEmpty { Failpoint.acknowledge.pass() }
       for item in report.parked {

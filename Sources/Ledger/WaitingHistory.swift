@@ -31,7 +31,7 @@ struct WaitingHistory {
   private static let insertHeld = SQL(
     """
     INSERT INTO outbox_history (sink, dag_run, events, made_at, since_mark) VALUES (\(placeholders(5)))
-    ON CONFLICT (sink, dag_run) DO UPDATE SET events = outbox_history.events + excluded.events
+    ON CONFLICT (sink, dag_run) DO UPDATE SET events = outbox_history.events + excluded.events, until = NULL
     """)
 
   /// Lets events that are told now wait because the sink's outbox is at its limit: with what waits of the run already, or
@@ -47,7 +47,7 @@ struct WaitingHistory {
   }
 
   private static let take = SQL(
-    "DELETE FROM outbox_history WHERE sink = ? AND dag_run = ? RETURNING made_at, since_mark")
+    "DELETE FROM outbox_history WHERE sink = ? AND dag_run = ? RETURNING made_at, since_mark, since, until")
 
   /// Puts what waits of a run into the outbox. To be done before anything else is told of the run, and before what it was
   /// told by changes.
@@ -55,13 +55,22 @@ struct WaitingHistory {
     let waiting = try database.prepare(Self.take).binding {
       $0(sink.id)
       $0(dagRun)
-    }.rows { (madeAt: $0.integer(0), mark: $0.optionalInteger(1)) }.first
+    }.rows { row in
+      (
+        madeAt: row.integer(0), mark: row.optionalInteger(1),
+        time: HistoryOfEvents.Time(since: row.optionalInteger(2), until: row.optionalInteger(3))
+      )
+    }.first
     guard let waiting else { return }
     var outbox = OutboxWriter(database: database, sinks: [sink], now: waiting.madeAt, isHistory: false)
     outbox.dagRun = dagRun
     // What goes to a sink may have been changed since.
-    if sink.wantsRecords, dagRun != 0 { try outbox.record() }
-    for (event, subject) in try HistoryOfEvents(database: database, sinceMark: waiting.mark).events(of: dagRun) {
+    if sink.wantsRecords {
+      if dagRun != 0 { return try outbox.record() }
+      return try DbtRunWriter.enqueueOwnRecords(for: sink, time: waiting.time, now: waiting.madeAt, in: database)
+    }
+    let history = HistoryOfEvents(database: database, sinceMark: waiting.mark, time: waiting.time)
+    for (event, subject) in try history.events(of: dagRun) {
       try outbox.put(event, about: subject, for: sink)
     }
   }
@@ -88,6 +97,30 @@ struct WaitingHistory {
   /// Whether anything waits.
   func isThere() throws -> Bool {
     try database.prepare(Self.any).binding { $0(sink.id) }.firstRow { _ in true } ?? false
+  }
+}
+
+extension WaitingHistory {
+  /// How many events were told of the DAG run `r` that a sink wants.
+  static func eventsOfDagRun(for sink: SinkRegistration) -> String {
+    var terms: [String] = []
+    if sink.wants(.dagRuns) {
+      terms.append(Told.countOfRow)
+      terms.append("(SELECT count(start_told) + count(end_told) FROM dag_run_clear WHERE dag_run = r.id)")
+    }
+    if sink.wants(.attempts) {
+      terms.append("(SELECT count(start_told) + count(end_told) FROM attempt WHERE dag_run = r.id)")
+    }
+    terms.append("(SELECT \(eventsOfDbtRuns(for: sink)) FROM dbt_run WHERE parent_dag_run = r.id)")
+    return terms.joined(separator: " + ")
+  }
+
+  /// The same of all rows of `dbt_run`.
+  static func eventsOfDbtRuns(for sink: SinkRegistration) -> String {
+    var terms = ["0"]
+    if sink.wants(.dbtRuns) { terms.append("count(start_told) + count(end_told)") }
+    if sink.wants(.dbtNodes) { terms.append("coalesce(sum(node_events), 0)") }
+    return terms.joined(separator: " + ")
   }
 }
 

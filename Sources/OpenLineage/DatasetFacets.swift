@@ -21,10 +21,11 @@ extension LineageEncoder {
     _ writer: inout JSONWriter, _ node: DbtNode, in namespace: String, output result: DbtNodeResult? = nil
   ) {
     named(&writer, node, in: namespace) { writer in
+      if has(.datasets) { return }
       writer.key("facets")
       writer.object { writer in
         dataSource(&writer, namespace)
-        if let description = node.description, !description.isEmpty {
+        if let description = node.description, !description.isEmpty, !has(.documentation) {
           writer.facet(.datasetDocumentation, producer: producer) { $0.member("description", description) }
         }
         schema(&writer, node.columns)
@@ -76,7 +77,7 @@ extension LineageEncoder {
   }
 
   private func schema(_ writer: inout JSONWriter, _ columns: [DbtColumn]) {
-    guard !columns.isEmpty else { return }
+    guard !columns.isEmpty, !has(.schema) else { return }
     writer.facet(.schema, producer: producer) {
       $0.key("fields")
       $0.array { writer in
@@ -84,7 +85,9 @@ extension LineageEncoder {
           writer.object {
             $0.member("name", column.name)
             $0.present("type", column.type)
-            if let description = column.description, !description.isEmpty { $0.member("description", description) }
+            if let description = column.description, !description.isEmpty, !has(.documentation) {
+              $0.member("description", description)
+            }
           }
         }
       }

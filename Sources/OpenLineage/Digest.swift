@@ -1,6 +1,6 @@
 import CCrypto
 
-/// The two digests that run ids are made with. Neither protects anything here.
+/// The digests that run ids and the keys of events are made with. None protects anything here.
 enum Digest {
   /// 20 bytes.
   static func sha1(_ bytes: [UInt8]) throws(LineageError) -> [UInt8] {
@@ -10,6 +10,11 @@ enum Digest {
   /// 16 bytes.
   static func md5(_ bytes: [UInt8]) throws(LineageError) -> [UInt8] {
     try digest(bytes, "MD5", EVP_md5(), length: 16)
+  }
+
+  /// 32 bytes.
+  static func sha256(_ bytes: [UInt8]) throws(LineageError) -> [UInt8] {
+    try digest(bytes, "SHA-256", EVP_sha256(), length: 32)
   }
 
   private static func digest(

@@ -25,6 +25,8 @@ enum Facet: String {
   case schema
   case dataQualityAssertions
   case outputStatistics
+  /// Ours: what was left out of the event.
+  case cut = "airflowSyncer_cut"
 
   /// The member that holds it. A few names stand for one thing in a run, and for another in a job or dataset.
   var name: String {
@@ -42,8 +44,8 @@ enum Facet: String {
     case .parent: Self.core("1-2-0", "ParentRunFacet")
     case .processingEngine: Self.core("1-1-1", "ProcessingEngineRunFacet")
     case .errorMessage: Self.core("1-0-1", "ErrorMessageRunFacet")
-    // Airflow's own facets have no published schema; its provider names the base.
-    case .airflow, .airflowDagRun, .airflowState: "\(Self.specification)#/$defs/RunFacet"
+    // Airflow's own facets have no published schema, nor has ours; its provider names the base.
+    case .airflow, .airflowDagRun, .airflowState, .cut: "\(Self.specification)#/$defs/RunFacet"
     case .dbtVersion: Self.dbt("dbt-version-run-facet")
     case .dbtRun: Self.dbt("dbt-run-run-facet")
     case .jobType: Self.core("2-0-4", "JobTypeJobFacet")

@@ -32,7 +32,7 @@ extension LineageEncoder {
   }
 
   func tags(_ writer: inout JSONWriter, _ tags: [Tag]) {
-    guard !tags.isEmpty else { return }
+    guard !tags.isEmpty, !has(.tags) else { return }
     writer.facet(.tags, producer: producer) { Self.members(&$0, tags) }
   }
 

@@ -23,6 +23,10 @@ public struct LineageEncoder: Sendable {
   public let datasets: DatasetNaming
   /// Whether compiled SQL stands in events.
   public let includesSQL: Bool
+  /// What is left out, for want of room.
+  var cuts: Set<EventCut> = []
+  /// Whether the event tells what is left out.
+  var isMarked = true
 
   public init(
     producer: String, version: String, namespace: String, dbtNamespace: String, scheme: ProviderScheme = .since2,
@@ -178,7 +182,10 @@ public struct LineageEncoder: Sendable {
     writer.object { writer in
       writer.member("runId", reference.runID.text)
       writer.key("facets")
-      writer.object(runFacets)
+      writer.object { writer in
+        runFacets(&writer)
+        cutMark(&writer)
+      }
     }
     writer.key("job")
     writer.object { writer in

@@ -27,6 +27,7 @@ extension LineageEncoder {
 
   /// dbt's tags, and the members of `meta`.
   func runTags(_ writer: inout JSONWriter, _ node: DbtNode) {
+    if has(.tags) { return }
     let tags =
       node.tags.map { Tag(key: $0, value: "true", source: "DBT") }
       + node.meta.map { Tag(key: $0.key, value: $0.value, source: "DBT_META") }
@@ -61,7 +62,9 @@ extension LineageEncoder {
               $0.member("type", test.node.test ?? "singular")
               content(&$0, test.node.sql)
             }
-            if let description = test.node.description, !description.isEmpty { $0.member("description", description) }
+            if let description = test.node.description, !description.isEmpty, !has(.documentation) {
+              $0.member("description", description)
+            }
           }
         }
       }
@@ -69,7 +72,7 @@ extension LineageEncoder {
   }
 
   private func content(_ writer: inout JSONWriter, _ sql: String?) {
-    guard includesSQL, let sql, !sql.isEmpty else { return }
+    guard includesSQL, !has(.sql), let sql, !sql.isEmpty else { return }
     writer.member("content", sql)
     writer.member("contentType", "sql")
   }
@@ -88,7 +91,7 @@ extension LineageEncoder {
   }
 
   func sql(_ writer: inout JSONWriter, _ sql: String?, dialect: String?) {
-    guard includesSQL, let sql, !sql.isEmpty else { return }
+    guard includesSQL, !has(.sql), let sql, !sql.isEmpty else { return }
     writer.facet(.sql, producer: producer) {
       $0.member("query", sql)
       $0.present("dialect", dialect)

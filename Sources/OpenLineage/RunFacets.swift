@@ -54,7 +54,7 @@ extension LineageEncoder {
   func airflowDagRun(_ writer: inout JSONWriter, _ run: DagRun, dag: Dag?, clearNumber: Int?, isEnd: Bool) {
     guard let knownSince = Self.knownSince(run) else { return }
     writer.facet(.airflowDagRun, producer: producer) {
-      Self.dag(&$0, run, dag, knownSince)
+      self.dag(&$0, run, dag, knownSince)
       Self.dagRun(&$0, run, clearNumber: clearNumber, isEnd: isEnd)
     }
   }
@@ -65,7 +65,7 @@ extension LineageEncoder {
     // The facet's schema demands both.
     guard let knownSince = Self.knownSince(run), let pool = attempt.pool else { return }
     writer.facet(.airflow, producer: producer) {
-      Self.dag(&$0, run, dag, knownSince)
+      self.dag(&$0, run, dag, knownSince)
       Self.dagRun(&$0, run, clearNumber: attempt.clearNumber ?? run.clearNumber, isEnd: false)
       $0.key("task")
       $0.object {
@@ -93,6 +93,7 @@ extension LineageEncoder {
       if let previous, previous.key.tryNumber >= attempt.key.tryNumber { continue }
       newest[attempt.key.taskID, default: [:]][attempt.key.mapIndex] = attempt
     }
+    if has(.tags) { newest = [:] }
     let tasks = newest.sorted { $0.key < $1.key }.map { ($0.key, Array($0.value.values)) }
     writer.facet(.airflowState, producer: producer) {
       $0.member("dagRunState", state)
@@ -122,11 +123,11 @@ extension LineageEncoder {
     return (rank(left), left) < (rank(right), right)
   }
 
-  private static func dag(_ writer: inout JSONWriter, _ run: DagRun, _ dag: Dag?, _ knownSince: Instant) {
+  private func dag(_ writer: inout JSONWriter, _ run: DagRun, _ dag: Dag?, _ knownSince: Instant) {
     writer.key("dag")
     writer.object {
       $0.member("dag_id", run.key.dagID)
-      $0.present("description", dag?.description)
+      if !has(.documentation) { $0.present("description", dag?.description) }
       if let owners = dag?.owners, !owners.isEmpty { $0.member("owner", owners.joined(separator: ", ")) }
       $0.present("schedule_interval", dag?.schedule)
       $0.member("start_date", knownSince.isoformat)
@@ -183,7 +184,7 @@ extension LineageEncoder {
   func errorMessage(_ writer: inout JSONWriter, _ message: String?) {
     guard let message, !message.isEmpty else { return }
     writer.facet(.errorMessage, producer: producer) {
-      $0.member("message", message)
+      $0.member("message", cutMessage(message))
       $0.member("programmingLanguage", "SQL")
     }
   }

@@ -1,8 +1,9 @@
 import HTTPClient
 import Ledger
+import OpenLineage
 import Platform
 
-/// Posts events over several connections: those of one record one after the other, records side by side.
+/// Posts events over several connections, one by one or several in one request.
 struct EventSender: Sendable {
   /// An event whose bytes are fixed.
   struct Ready: Sendable {
@@ -10,110 +11,144 @@ struct EventSender: Sendable {
     var body: [UInt8]
   }
 
+  /// What came of what was to be sent. An event that is not in it was not tried, because something before it was not
+  /// delivered.
+  struct Sent: Sendable {
+    var tried: [TriedItem] = []
+    /// Whether the backend takes several events at once, if that was found out.
+    var takesBatches: Bool?
+    /// The bytes of the smallest batch that was too large for it.
+    var tooManyBytes: Int?
+  }
+
+  /// What a request came to.
+  enum Answer {
+    case response(HTTPResponse, secrets: [String])
+    case nothing(DeliveryOutcome)
+    /// We end ourselves, which says nothing about the backend.
+    case cancelled
+  }
+
   let endpoint: OpenLineageSink.Endpoint
+  let clock: @Sendable () -> Int64
   private let tokens: TokenKeeper?
   /// What stands in the URL's query, which may be a credential.
   private let credentials: [String]
   private let lanes: [HTTPLane]
-  private let clock: @Sendable () -> Int64
+  private let pace: RequestPace?
 
-  init(_ endpoint: OpenLineageSink.Endpoint, lanes: Int, userAgent: String, clock: @escaping @Sendable () -> Int64) {
+  init(_ endpoint: OpenLineageSink.Endpoint, userAgent: String, clock: @escaping @Sendable () -> Int64) {
     self.endpoint = endpoint
     self.clock = clock
     tokens = endpoint.token.map(TokenKeeper.init)
     let query = endpoint.url.split(separator: "?", maxSplits: 1).dropFirst().first ?? ""
     credentials = query.split(separator: "&").flatMap { $0.split(separator: "=", maxSplits: 1).dropFirst() }
       .map(String.init).filter { $0.utf8.count >= 6 }
-    self.lanes = (0..<max(1, lanes)).map { HTTPLane(name: "sink-\($0)", userAgent: userAgent) }
+    lanes = (0..<max(1, endpoint.concurrency)).map { HTTPLane(name: "sink-\($0)", userAgent: userAgent) }
+    pace = endpoint.requestsPerSecond.map { RequestPace(requestsPerSecond: $0) }
   }
 
-  /// Tries the events. One that is not in the answer was not tried, because something before it was not delivered.
-  func send(_ events: [Ready]) async -> [TriedItem] {
-    let records = byRecord(events)
-    return await withTaskGroup(of: [TriedItem].self) { tasks in
-      for (index, lane) in lanes.enumerated() {
-        let mine = stride(from: index, to: records.count, by: lanes.count).map { records[$0] }
-        if !mine.isEmpty { tasks.addTask { await send(mine, over: lane) } }
-      }
-      return await tasks.reduce(into: []) { $0 += $1 }
-    }
-  }
+  var laneCount: Int { lanes.count }
 
-  /// What has to be sent one after the other: the events of a DAG run, or of a dbt run without one. The nodes of a dbt run
-  /// depend on each other only as far as the two events of each do, unless their run's own events are among these.
-  private func byRecord(_ events: [Ready]) -> [[Ready]] {
-    struct Group: Hashable {
-      var record: Int64
-      var node: OutboxItem.Node?
-    }
-    func record(_ item: OutboxItem) -> Int64 { item.dagRun != 0 ? item.dagRun : -(item.dbtRun ?? 0) }
-    let whole = Set(events.lazy.filter { $0.item.node == nil }.map { record($0.item) })
-    var order: [Group] = []
-    var groups: [Group: [Ready]] = [:]
+  /// Sends events one after the other, until one is not delivered.
+  func sendSingly(_ events: [Ready], over lane: Int) async -> Sent {
+    var sent = Sent()
     for event in events {
-      let record = record(event.item)
-      let group = Group(record: record, node: whole.contains(record) ? nil : event.item.node)
-      if groups[group] == nil { order.append(group) }
-      groups[group, default: []].append(event)
+      guard let outcome = await outcome(of: event, over: lane) else { break }
+      sent.tried.append(TriedItem(item: event.item, outcome: outcome))
+      guard outcome.letsTheNextGo else { break }
     }
-    return order.compactMap { groups[$0] }
+    return sent
   }
 
-  private func send(_ records: [[Ready]], over lane: HTTPLane) async -> [TriedItem] {
-    var tried: [TriedItem] = []
-    for record in records {
-      events: for event in record {
-        if Task.isCancelled { return tried }
-        let outcome = await send(event.body, over: lane)
-        // What was cut short by our own end says nothing about the backend.
-        if Task.isCancelled, case .unanswered = outcome { return tried }
-        tried.append(TriedItem(item: event.item, outcome: outcome))
-        switch outcome {
-        case .delivered, .parked: continue events
-        case .retry: break events
-        case .silence, .tokenRefused, .unanswered: return tried
-        }
-      }
+  /// nil when we end ourselves.
+  private func outcome(of event: Ready, over lane: Int) async -> DeliveryOutcome? {
+    // Whatever a backend says to an event that it takes.
+    switch await post(event.body, to: endpoint.url, over: lane, answer: .discarded) {
+    case .response(let response, let secrets): .of(response, now: clock(), hiding: secrets)
+    case .nothing(let outcome): outcome
+    case .cancelled: nil
     }
-    return tried
   }
 
-  private func send(_ body: [UInt8], over lane: HTTPLane) async -> DeliveryOutcome {
+  // MARK: One request
+
+  /// Posts a body, with a token that was changed since it was read if need be.
+  func post(
+    _ body: [UInt8], to url: String, over lane: Int, answer destination: HTTPDestination
+  ) async -> Answer {
     var used: String?
     do { used = try await tokens?.current() } catch {
-      return .unanswered(cause: "token", detail: "\(error)", mayBeItsOwn: false)
+      return .nothing(.unanswered(cause: "token", detail: "\(error)", mayBeItsOwn: false))
     }
-    var outcome = await post(body, over: lane, token: used)
-    if case .tokenRefused = outcome, let refused = used, let fresh = await tokens?.successor(of: refused) {
-      // The token was changed since it was read.
-      outcome = await post(body, over: lane, token: fresh)
-      if case .tokenRefused = outcome { _ = await tokens?.successor(of: fresh) }
+    let answer = await exchange(body, url, over: lane, token: used, destination)
+    guard answer.refusesToken, let refused = used, let fresh = await tokens?.successor(of: refused) else {
+      return answer
     }
-    return outcome
+    let second = await exchange(body, url, over: lane, token: fresh, destination)
+    if second.refusesToken { _ = await tokens?.successor(of: fresh) }
+    return second
   }
 
-  private func post(_ body: [UInt8], over lane: HTTPLane, token: String?) async -> DeliveryOutcome {
-    var request = HTTPRequest(method: "POST", url: endpoint.url)
+  private func exchange(
+    _ body: [UInt8], _ url: String, over lane: Int, token: String?, _ destination: HTTPDestination
+  ) async -> Answer {
+    var request = HTTPRequest(method: "POST", url: url)
     request.headers = [("Content-Type", "application/json")]
+    do { request.headers.append(("Idempotency-Key", try EventKey.of(body))) } catch {
+      return .nothing(.unanswered(cause: "key", detail: "\(error)", mayBeItsOwn: false))
+    }
     if let token { request.headers.append(("Authorization", "Bearer \(token)")) }
     if endpoint.gzip { request.headers.append(("Content-Encoding", "gzip")) }
     request.body = endpoint.gzip ? Gzip.compress(body) : body
     request.timeout = endpoint.timeout
-    request.maximumBytes = 1 << 20
-    // Whatever a backend says to an event that it takes.
-    request.destination = .discarded
+    request.maximumBytes = destination == .discarded ? 1 << 20 : 8 << 20
+    request.destination = destination
     request.caFile = endpoint.caFile
     do {
+      try await pace?.wait()
       Failpoint.send.pass()
-      let response = try await lane.send(request)
+      let response = try await lanes[lane % lanes.count].send(request)
       Failpoint.answer.pass()
-      return .of(
-        status: response.status, retryAfter: response.header("Retry-After"), answer: response.body, now: clock(),
-        hiding: (token.map { [$0] } ?? []) + credentials)
+      return .response(response, secrets: (token.map { [$0] } ?? []) + credentials)
+    } catch  where Task.isCancelled {
+      return .cancelled
     } catch let error as HTTPError {
-      return .of(error)
+      // Only the answer of a backend that takes what it is sent is refused for its length.
+      if error.kind == .tooLarge { return .response(HTTPResponse(status: 200), secrets: []) }
+      return .nothing(.of(error))
     } catch {
-      return .of(HTTPError(.other, "\(error)", url: request.printableURL))
+      return .nothing(.of(HTTPError(.other, "\(error)", url: request.printableURL)))
     }
+  }
+}
+
+extension EventSender.Answer {
+  fileprivate var refusesToken: Bool {
+    if case .response(let response, _) = self { response.status == 401 || response.status == 403 } else { false }
+  }
+}
+
+extension DeliveryOutcome {
+  /// Whether what comes after the item in its record may be sent.
+  var letsTheNextGo: Bool {
+    switch self {
+    case .delivered, .parked: true
+    case .retry, .silence, .tokenRefused, .unanswered: false
+    }
+  }
+
+  /// Whether it says that the backend as a whole should be left alone.
+  var stopsTheSink: Bool {
+    switch self {
+    case .delivered, .parked, .retry: false
+    case .silence, .tokenRefused, .unanswered: true
+    }
+  }
+
+  static func of(_ response: HTTPResponse, now: Int64, hiding secrets: [String]) -> DeliveryOutcome {
+    .of(
+      status: response.status, retryAfter: response.header("Retry-After"), answer: response.body, now: now,
+      hiding: secrets)
   }
 }

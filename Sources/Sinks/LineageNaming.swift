@@ -29,6 +29,8 @@ public struct LineageNaming: Hashable, Sendable {
   public var datasets: [String: DatasetNaming]
   /// Whether compiled SQL stands in events.
   public var includesSQL: Bool
+  /// How large an event may be; nil for any size. One that is larger is cut.
+  public var maximumEventBytes: Int?
 
   public init(
     producer: String, version: String, airflow: [InstanceName: Airflow], dbtNamespaces: [String: String],
@@ -45,11 +47,41 @@ public struct LineageNaming: Hashable, Sendable {
   /// Why no event can be made of an item. It is parked with this reason.
   public struct Impossible: Error, Hashable, Sendable, CustomStringConvertible {
     public let description: String
+    /// One can be made, but no backend would get it.
+    var isTooLarge = false
+
+    /// As it stands beside what is parked.
+    var reason: String { isTooLarge ? description : "no event can be made: \(description)" }
   }
 
-  /// The bytes of an item's event.
+  /// Whether a backend takes so many bytes.
+  func fits(_ body: [UInt8]) -> Bool { maximumEventBytes.map { body.count <= $0 } ?? true }
+
+  /// The bytes of an item's event; of one that is too large without what ``EventCut`` lists, as far as that is needed.
   /// - Throws: ``Impossible``
   public func encode(_ item: OutboxItem, _ facts: EventFacts) throws(Impossible) -> [UInt8] {
+    var body = try encode(item, facts, leavingOut: [])
+    guard let limit = maximumEventBytes, body.count > limit else { return body }
+    var cuts: Set<EventCut> = []
+    var size = body.count
+    for cut in EventCut.allCases {
+      // Without the mark, so that what the event does not have is not said to be missing.
+      let shorter = try encode(item, facts, leavingOut: cuts.union([cut]), isMarked: false)
+      guard shorter.count < body.count else { continue }
+      body = shorter
+      cuts.insert(cut)
+      let marked = try encode(item, facts, leavingOut: cuts)
+      if marked.count <= limit { return marked }
+      size = marked.count
+    }
+    throw Impossible(
+      description: "the event has \(size) bytes without all that may be cut; max_event_bytes is \(limit)",
+      isTooLarge: true)
+  }
+
+  private func encode(
+    _ item: OutboxItem, _ facts: EventFacts, leavingOut cuts: Set<EventCut>, isMarked: Bool = true
+  ) throws(Impossible) -> [UInt8] {
     guard let transition = item.transition, let time = item.eventTime else {
       throw Impossible(description: "the item names no event")
     }
@@ -59,16 +91,17 @@ public struct LineageNaming: Hashable, Sendable {
         guard let run = facts.run else { throw missing }
         let event = ExecutionEvent(
           subject: .dagRun(run.key, clearNumber: item.clearNumber), transition: transition, time: time)
-        return try encoder(run.key.instance, version: facts.airflowVersion)
+        return try encoder(run.key.instance, version: facts.airflowVersion).leavingOut(cuts, isMarked: isMarked)
           .encode(event, dagRun: run, dag: facts.dag, attempts: facts.currentAttempts)
       case .attempt:
         guard let run = facts.run, let attempt = facts.attempt else { throw missing }
         let event = ExecutionEvent(subject: .attempt(run.key, attempt.key), transition: transition, time: time)
-        return try encoder(run.key.instance, version: facts.airflowVersion)
+        return try encoder(run.key.instance, version: facts.airflowVersion).leavingOut(cuts, isMarked: isMarked)
           .encode(event, attempt: attempt, of: run, dag: facts.dag, dbtRuns: facts.triggered)
       case .dbtRun, .dbtNode:
         guard let dbtRun = facts.dbtRun else { throw missing }
-        let (encoder, parent) = try encoder(for: dbtRun, facts)
+        let (whole, parent) = try encoder(for: dbtRun, facts)
+        let encoder = whole.leavingOut(cuts, isMarked: isMarked)
         guard item.kind == .dbtNode else {
           let event = ExecutionEvent(subject: .dbtRun(dbtRun.key), transition: transition, time: time)
           return try encoder.encode(event, dbtRun: dbtRun, parent: parent)
@@ -88,7 +121,9 @@ public struct LineageNaming: Hashable, Sendable {
     }
   }
 
-  private var missing: Impossible { Impossible(description: "the ledger no longer has what this event is about") }
+  private var missing: Impossible {
+    Impossible(description: "the ledger no longer has what this event is about")
+  }
 
   /// The encoder of a dbt run and its nodes, and the run's parent: the attempt that triggered it, if it is known.
   private func encoder(
@@ -116,7 +151,9 @@ public struct LineageNaming: Hashable, Sendable {
   ) throws(Impossible) -> LineageEncoder {
     let names = instance.flatMap { airflow[$0] }
     if let instance, names == nil {
-      throw Impossible(description: "Airflow instance `\(instance)` has no `namespace` in the configuration any more")
+      throw Impossible(
+        description:
+          "Airflow instance `\(instance)` has no `namespace` in the configuration any more")
     }
     return LineageEncoder(
       producer: producer, version: version, namespace: names?.namespace ?? dbtNamespace, dbtNamespace: dbtNamespace,

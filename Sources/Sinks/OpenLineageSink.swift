@@ -2,33 +2,10 @@ import HTTPClient
 import Ledger
 import Platform
 
-/// Sends events to an OpenLineage HTTP endpoint: one POST per event, START before its end and parents before children
-/// within a DAG run, several DAG runs side by side. The bytes are fixed in the ledger before the first of them is sent,
-/// so that a retry sends the same.
+/// Sends events to an OpenLineage HTTP endpoint: START before its end and parents before children within a DAG run,
+/// several DAG runs side by side; several events in one request where the backend takes that. The bytes are fixed in the
+/// ledger before the first of them is sent, so that a retry sends the same.
 public actor OpenLineageSink: Sink {
-  /// Where and how to send.
-  public struct Endpoint: Sendable {
-    /// `sinks[].url`: the whole URL that takes one event.
-    public var url: String
-    /// Reads `sinks[].token_file` and the like; nil without a token. Asked again when the backend refuses the token.
-    public var token: (@Sendable () throws -> String)?
-    public var gzip: Bool
-    /// Seconds for one event.
-    public var timeout: Double
-    public var caFile: String?
-
-    public init(
-      url: String, token: (@Sendable () throws -> String)?, gzip: Bool = true, timeout: Double = 30,
-      caFile: String? = nil
-    ) {
-      self.url = url
-      self.token = token
-      self.gzip = gzip
-      self.timeout = timeout
-      self.caFile = caFile
-    }
-  }
-
   public nonisolated let name: String
   private let naming: LineageNaming
   private let ledger: Ledger
@@ -38,14 +15,15 @@ public actor OpenLineageSink: Sink {
   private let random: @Sendable () -> Double
   /// Whether the backend takes events, as far as this sink knows; else one event alone probes it.
   private var isTaking = false
-
-  private static let itemsPerRound = 256
+  /// Whether it takes several at once; nil while that is not known.
+  private var takesBatches: Bool?
+  /// Becomes smaller where the backend says that a batch is too large.
+  private var batchBytes: Int
 
   /// - Parameters:
-  ///   - lanes: connections that send side by side.
   ///   - clock: microseconds since 1970.
   public init(
-    name: String, endpoint: Endpoint, naming: LineageNaming, ledger: Ledger, lanes: Int = 4,
+    name: String, endpoint: Endpoint, naming: LineageNaming, ledger: Ledger,
     clock: @escaping @Sendable () -> Int64 = wallClockMicroseconds,
     random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }
   ) {
@@ -54,9 +32,15 @@ public actor OpenLineageSink: Sink {
     self.ledger = ledger
     self.clock = clock
     self.random = random
-    sender = EventSender(endpoint, lanes: lanes, userAgent: "airflow-syncer/\(naming.version)", clock: clock)
+    sender = EventSender(endpoint, userAgent: "airflow-syncer/\(naming.version)", clock: clock)
     backend = RoundVerdict.Backend(
       sink: name, url: HTTPRequest(url: endpoint.url).printableURL, hasToken: endpoint.token != nil)
+    batchBytes = endpoint.batchBytes
+    switch endpoint.batches {
+    case .auto: takesBatches = nil
+    case .on: takesBatches = true
+    case .off: takesBatches = false
+    }
   }
 
   /// Connections end with the sink; nobody waits for them.
@@ -64,52 +48,195 @@ public actor OpenLineageSink: Sink {
 
   public func deliver() async throws -> DeliveryRound {
     let progress = try await ledger.progress(ofSink: name)
-    let items =
-      isTaking
-      ? try await ledger.pendingItems(ofSink: progress.id, now: clock(), limit: Self.itemsPerRound)
-      : try await ledger.probingItem(ofSink: progress.id, now: clock()).map { [$0] } ?? []
-    var round = DeliveryRound()
-    guard !items.isEmpty else {
-      round.wasIdle = true
-      return round
-    }
-    let (ready, impossible) = try await fixBodies(of: items)
-    let tried = await sender.send(ready)
-    let verdict = RoundVerdict(
-      tried, of: backend, failures: progress.failures, now: clock(), random: random)
-    var report = verdict.report
-    report.parked += impossible
-    try await ledger.note(report, ofSink: progress.id)
-    // What was delivered before is kept; what was not tried is not the backend's failure.
+    // What kind of requests the backend takes has to be known before many are sent.
+    let round =
+      isTaking && takesBatches != nil ? try await deliverMany(progress) : try await deliverOne(progress)
     try Task.checkCancellation()
-    switch report.outage {
-    case .none: break
-    case .some(let outage): isTaking = outage == nil
-    }
-    round.delivered = report.delivered.count
-    round.parked = report.parked.count
-    round.retried = report.retried.count
-    round.outage = verdict.outage
     return round
   }
 
+  // MARK: One event, to find out how the backend is
+
+  private func deliverOne(_ progress: SinkProgress) async throws -> DeliveryRound {
+    var round = DeliveryRound()
+    guard let item = try await ledger.probingItem(ofSink: progress.id, now: clock()) else {
+      round.wasIdle = true
+      return round
+    }
+    let prepared = try await prepare([item])
+    round.add(prepared.impossible)
+    guard let event = prepared.ready.first else {
+      try await ledger.note(prepared.impossible, ofSink: progress.id)
+      return round
+    }
+    let sent: EventSender.Sent =
+      switch takesBatches {
+      case nil: await sender.probe(event, over: 0)
+      case true?: await sender.sendBatch([event], over: 0)
+      case false?: await sender.sendSingly([event], over: 0)
+      }
+    takesBatches = sent.takesBatches ?? takesBatches
+    try await keep(sent.tried, hasTaken: false, progress, &round)
+    return round
+  }
+
+  // MARK: Many events
+
+  private enum Step: Sendable {
+    case fed(Prepared, last: Int64?)
+    case sent([EventSender.Ready], EventSender.Sent, lane: Int)
+    case kept(DeliveryRound)
+    case failed(any Error, duringKeeping: Bool)
+    case rested
+  }
+
+  /// Delivers for some seconds, or until nothing is due or the backend has to be left alone.
+  private func deliverMany(_ progress: SinkProgress) async throws -> DeliveryRound {
+    var session = DeliverySession(lanes: sender.laneCount, limits: limits, now: monotonicSeconds())
+    var round = DeliveryRound()
+    var hasRead = false
+    var failure: (any Error)?
+    await withTaskGroup(of: Step.self) { group in
+      while true {
+        if Task.isCancelled { session.end() }
+        let actions = session.next(now: monotonicSeconds())
+        for action in actions { begin(action, progress, hasTaken: session.hasTaken, in: &group) }
+        if actions.isEmpty, session.isIdle { break }
+        switch await group.next() {
+        case .fed(let prepared, let last)?:
+          hasRead = hasRead || last != nil
+          session.feed(prepared.ready, last: last)
+          round.add(prepared.impossible)
+        case .sent(let events, let sent, let lane)?:
+          session.finish(events, sent, lane: lane)
+          takesBatches = sent.takesBatches ?? takesBatches
+          if let bytes = sent.tooManyBytes { batchBytes = min(batchBytes, bytes / 2) }
+        case .kept(let part)?:
+          session.kept()
+          round.add(part)
+        case .failed(let error, let duringKeeping)?:
+          failure = failure ?? error
+          if duringKeeping { session.kept() } else { session.feedFailed() }
+          session.end()
+        case .rested?: session.wakeUp()
+        case nil: break
+        }
+      }
+      group.cancelAll()
+    }
+    if let failure { throw failure }
+    round.wasIdle = !hasRead
+    return round
+  }
+
+  private var limits: DeliverySession.Limits {
+    guard takesBatches == true else { return DeliverySession.Limits(portion: .single, lowWater: 256, page: 512) }
+    let events = sender.endpoint.batchEvents
+    return DeliverySession.Limits(
+      portion: .batch(events: events, bytes: batchBytes), lowWater: min(2 * events, 1000), page: min(2 * events, 1000))
+  }
+
+  private func begin(
+    _ action: DeliverySession.Action, _ progress: SinkProgress, hasTaken: Bool, in group: inout TaskGroup<Step>
+  ) {
+    switch action {
+    case .feed(let cursor, let limit):
+      group.addTask {
+        do {
+          let (prepared, last) = try await self.read(after: cursor, limit: limit, progress)
+          return .fed(prepared, last: last)
+        } catch { return .failed(error, duringKeeping: false) }
+      }
+    case .send(let events, let lane):
+      let sender = sender
+      let inBatches = takesBatches == true
+      group.addTask {
+        let sent =
+          inBatches ? await sender.sendBatch(events, over: lane) : await sender.sendSingly(events, over: lane)
+        return .sent(events, sent, lane: lane)
+      }
+    case .keep(let tried):
+      group.addTask {
+        do {
+          var round = DeliveryRound()
+          try await self.keep(tried, hasTaken: hasTaken, progress, &round)
+          return .kept(round)
+        } catch { return .failed(error, duringKeeping: true) }
+      }
+    case .rest:
+      group.addTask {
+        try? await Task.sleep(for: .milliseconds(500))
+        return .rested
+      }
+    }
+  }
+
+  private func read(
+    after cursor: Int64, limit: Int, _ progress: SinkProgress
+  ) async throws -> (Prepared, last: Int64?) {
+    let items = try await ledger.pendingItems(ofSink: progress.id, now: clock(), limit: limit, after: cursor)
+    let prepared = try await prepare(items)
+    if !prepared.impossible.parked.isEmpty { try await ledger.note(prepared.impossible, ofSink: progress.id) }
+    return (prepared, items.last?.id)
+  }
+
+  /// Keeps what became of items, and tells the round.
+  private func keep(
+    _ tried: [TriedItem], hasTaken: Bool, _ progress: SinkProgress, _ round: inout DeliveryRound
+  ) async throws {
+    let verdict = RoundVerdict(
+      tried, of: backend, hasTaken: hasTaken, failures: progress.failures, now: clock(), random: random)
+    try await ledger.note(verdict.report, ofSink: progress.id)
+    switch verdict.report.outage {
+    case .none: break
+    case .some(let outage): isTaking = outage == nil
+    }
+    round.add(verdict.report)
+    round.outage = verdict.outage
+  }
+
+  // MARK: Bytes
+
+  private struct Prepared: Sendable {
+    var ready: [EventSender.Ready] = []
+    var impossible = Ledger.DeliveryReport()
+  }
+
   /// The items with the bytes that they have or now get, and those of which no event can be made.
-  private func fixBodies(
-    of items: [OutboxItem]
-  ) async throws -> (ready: [EventSender.Ready], impossible: [Ledger.DeliveryReport.Parked]) {
-    let bare = items.filter { $0.body == nil }
+  private func prepare(_ items: [OutboxItem]) async throws -> Prepared {
+    // Bytes that were fixed before a limit was set are made anew: the backend cannot have taken them.
+    let bare = items.filter { item in item.body.map { !naming.fits($0) } ?? true }
+    if bare.isEmpty {
+      return Prepared(ready: items.compactMap { item in item.body.map { .init(item: item, body: $0) } })
+    }
     let facts = try await ledger.facts(for: bare)
     var made: [Int64: [UInt8]] = [:]
-    var impossible: [Ledger.DeliveryReport.Parked] = []
+    var prepared = Prepared()
     for (item, facts) in zip(bare, facts) {
       do { made[item.id] = try naming.encode(item, facts) } catch {
-        impossible.append(.init(id: item.id, reason: "no event can be made: \(error)", status: nil, answer: nil))
+        prepared.impossible.parked.append(.init(id: item.id, reason: error.reason, status: nil, answer: nil))
       }
     }
     try await ledger.fix(bodies: bare.compactMap { item in made[item.id].map { (item.id, $0) } })
-    return (
-      items.compactMap { item in (item.body ?? made[item.id]).map { EventSender.Ready(item: item, body: $0) } },
-      impossible
-    )
+    let refused = Set(prepared.impossible.parked.map(\.id))
+    prepared.ready = items.compactMap { item in
+      refused.contains(item.id) ? nil : (made[item.id] ?? item.body).map { EventSender.Ready(item: item, body: $0) }
+    }
+    return prepared
+  }
+}
+
+extension DeliveryRound {
+  fileprivate mutating func add(_ report: Ledger.DeliveryReport) {
+    delivered += report.delivered.count
+    parked += report.parked.count
+    retried += report.retried.count
+  }
+
+  fileprivate mutating func add(_ part: DeliveryRound) {
+    delivered += part.delivered
+    parked += part.parked
+    retried += part.retried
+    outage = part.outage ?? outage
   }
 }

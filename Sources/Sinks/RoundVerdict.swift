@@ -33,10 +33,13 @@ struct RoundVerdict {
   static let ofBackend = Backoff(first: 1, longest: 60)
 
   /// - Parameters:
+  ///   - hasTaken: whether the backend took something in this round besides.
   ///   - failures: of the backend, in a row, before this round.
   ///   - now: microseconds since 1970.
   ///   - random: 0 ..< 1, spreads the waits.
-  init(_ tried: [TriedItem], of backend: Backend, failures: Int, now: Int64, random: () -> Double) {
+  init(
+    _ tried: [TriedItem], of backend: Backend, hasTaken: Bool = false, failures: Int, now: Int64, random: () -> Double
+  ) {
     var worst: (trouble: Trouble, cause: String, detail: String)?
     var asked: Double = 0
     func time(after wait: Double, atLeast least: Double?) -> Int64 {
@@ -49,7 +52,7 @@ struct RoundVerdict {
       let wait = Self.ofItems.seconds(failures: item.tries + 1, random: random())
       report.retried.append((item.id, time(after: wait, atLeast: after)))
     }
-    var hasTaken = false
+    var hasTaken = hasTaken
     for (item, outcome) in tried.map({ ($0.item, $0.outcome) }) {
       switch outcome {
       case .delivered:

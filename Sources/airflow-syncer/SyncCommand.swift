@@ -39,7 +39,7 @@ enum SyncCommand {
     for failure in outcome.failures { StandardOutput.writeError("failed: \(failure)\n") }
     if outcome.parked > 0 {
       StandardOutput.writeError(
-        "failed: \(outcome.parked) items were refused by a backend and parked: see `airflow-syncer status`\n")
+        "failed: \(outcome.parked) items were refused by a backend and parked: see `airflow-syncer deliveries list`\n")
     }
     return outcome.isWhole ? .ok : .failed
   }

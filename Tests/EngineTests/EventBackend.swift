@@ -4,7 +4,7 @@ import Synchronization
 import TestServers
 import Testing
 
-/// An OpenLineage backend that keeps what it is sent. It may refuse, stall or go away.
+/// An OpenLineage backend that keeps what it is sent, one event at a time. It may refuse, stall or go away.
 final class EventBackend: Sendable {
   private struct State {
     var server: LoopbackServer?
@@ -60,6 +60,7 @@ final class EventBackend: Sendable {
 
   private func take(_ request: LoopbackRequest) -> LoopbackResponse {
     state.withLock { state in
+      if request.target.hasSuffix("/batch") { return LoopbackResponse(status: 404) }
       state.requests += 1
       let answer = state.rule?(state.requests) ?? state.answer
       if answer.status < 300, answer.delaySeconds < 1, let body = request.decodedBody { state.bodies.append(body) }

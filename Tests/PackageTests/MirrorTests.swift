@@ -53,6 +53,7 @@ struct MirrorTests {
       "Daemon+Status": "StatusSocketTests", "LiveState": "values without behaviour",
       "StatusReading": "StatusSocketTests",
       "Configuration+Parts": "every pass goes through it", "EngineEvents": "Package/DocumentsTests",
+      "DeliveryEvents": "Package/DocumentsTests",
       "Enrichment+Fetching": "EnrichmentTests", "Enrichment+Run": "RunReadingTests",
       "Enrichment+UnderWay": "EnrichmentTests",
       "Inspection": "driven by the tests of the program",
@@ -81,7 +82,8 @@ struct MirrorTests {
       "LoopbackServer": "HTTPClient/LoopbackServerTests", "LoopbackState": "HTTPClient/LoopbackServerTests",
     ],
     "OpenLineage": [
-      "DatasetFacets": "LineageEncoderNodesTests", "Facet": "LineageEncoderTests", "JobFacets": "LineageEncoderTests",
+      "DatasetFacets": "LineageEncoderNodesTests", "EventCut": "Sinks/LineageNamingTests",
+      "Facet": "LineageEncoderTests", "JobFacets": "LineageEncoderTests",
       "NodeFacets": "LineageEncoderNodesTests", "RunFacets": "LineageEncoderTests",
     ],
     "Platform": [
@@ -97,6 +99,7 @@ struct MirrorTests {
       "AirflowRows": "LedgerRecordsTests", "CaptureBatch": "CaptureWriterTests", "DbtRows": "LedgerRecordsTests",
       "AttemptReference": "LedgerChecksTests", "DbtNodeRow": "DbtNodeWriterTests",
       "Fence": "LeaseBookTests", "Ledger+Members": "LeaseBookTests", "PartName": "LeaseRuleTests",
+      "DeliveryFilter": "LedgerDeliveryItemsTests", "DeliveryItem": "LedgerDeliveryItemsTests",
       "DbtRunWriter": "LedgerDbtRunsTests", "DbtRunWriter+Records": "LedgerWantedRunsTests",
       "Ledger+Capture": "CaptureWriterTests", "LedgerPlace": "LedgerServerTests", "LinkAim": "LinkSettlerTests",
       "LostTryOpener": "LedgerLostTriesTests", "LostTryReader": "LedgerLostTriesTests",

@@ -119,12 +119,16 @@ struct Bench {
 
   func lineage(
     _ url: String, name: String = "lineage", token: (@Sendable () throws -> String)? = nil, gzip: Bool = true,
-    timeout: Double = 60, random: Double = 0, naming: LineageNaming = Bench.naming
+    timeout: Double = 60, random: Double = 0, naming: LineageNaming = Bench.naming,
+    batches: OpenLineageSink.Batches = .off, batchEvents: Int = 500, batchBytes: Int = 1_000_000
   ) -> OpenLineageSink {
     let clock = clock
     return OpenLineageSink(
-      name: name, endpoint: .init(url: url, token: token, gzip: gzip, timeout: timeout), naming: naming,
-      ledger: ledger, clock: { clock.value }, random: { random })
+      name: name,
+      endpoint: .init(
+        url: url, token: token, gzip: gzip, timeout: timeout, batches: batches, batchEvents: batchEvents,
+        batchBytes: batchBytes),
+      naming: naming, ledger: ledger, clock: { clock.value }, random: { random })
   }
 
   func archive(
@@ -192,8 +196,10 @@ struct SeenEvent: Hashable {
   var runID: String
   var parent: String?
 
-  init(_ received: RecordingBackend.Received) throws {
-    let json = try JSONValue(parsing: received.text)
+  init(_ received: RecordingBackend.Received) throws { try self.init(received.text) }
+
+  init(_ text: String) throws {
+    let json = try JSONValue(parsing: text)
     type = json["eventType"]?.stringValue ?? ""
     job = json["job"]?["name"]?.stringValue ?? ""
     runID = json["run"]?["runId"]?.stringValue ?? ""
@@ -203,6 +209,40 @@ struct SeenEvent: Hashable {
   var isTerminal: Bool { type != "START" }
   /// The DAG that it belongs to.
   var dag: String { String(job.prefix { $0 != "." }) }
+}
+
+extension EventSender {
+  /// Sends as a sink does: the events of one record one after the other, records side by side.
+  func send(_ events: [Ready], _ portion: SendingOrder.Portion = .single) async -> [TriedItem] {
+    var session = DeliverySession(
+      lanes: laneCount, limits: .init(portion: portion, lowWater: .max, page: events.count), now: 0)
+    var unread = events
+    return await withTaskGroup(of: ([Ready], Sent, Int).self) { group in
+      var tried: [TriedItem] = []
+      while true {
+        let actions = session.next(now: 0)
+        for action in actions {
+          switch action {
+          case .feed:
+            session.feed(unread, last: unread.last?.item.id)
+            unread = []
+          case .send(let events, let lane):
+            group.addTask {
+              if case .batch = portion { return (events, await sendBatch(events, over: lane), lane) }
+              return (events, await sendSingly(events, over: lane), lane)
+            }
+          case .keep(let items):
+            tried += items
+            session.kept()
+          case .rest: break
+          }
+        }
+        if !actions.isEmpty { continue }
+        guard let (events, sent, lane) = await group.next() else { return tried }
+        session.finish(events, sent, lane: lane)
+      }
+    }
+  }
 }
 
 extension RecordingBackend {
