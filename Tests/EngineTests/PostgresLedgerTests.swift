@@ -26,6 +26,6 @@ struct PostgresLedgerTests {
     #expect(status["sinks"]?.arrayValue?.allSatisfy { $0["pending"]?.integerValue == 0 } == true)
     #expect(try await lab.run(["validate"]).status == 0)
     let migrated = try await lab.run(["migrate"])
-    #expect(migrated.status == 0 && migrated.text.contains("has schema 1"), "\(migrated.errorText)")
+    #expect(migrated.status == 0 && migrated.text.contains("has schema "), "\(migrated.errorText)")
   }
 }
