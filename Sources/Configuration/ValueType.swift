@@ -99,7 +99,6 @@ extension ValueType where Value == Int64 {
   /// A number of bytes from 1 MB on: `500MB`, `20GB`, `1GiB`, or without a unit.
   static let size = scalar("size", "a size from 1MB to 1000TB, such as 500MB or 20GB") { text in
     ByteCount.parse(text).flatMap { (1_000_000...1_000_000_000_000_000).contains($0) ? $0 : nil }
-    }
   }
 }
 
