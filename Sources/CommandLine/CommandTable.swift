@@ -187,7 +187,6 @@ extension CommandOption {
   public static let pending = CommandOption(
     "--pending", "Also give up deliveries that wait or were refused; says how many.")
   public static let dryRun = CommandOption("--dry-run", "Only say what would be removed.")
-  public static let yes = CommandOption("--yes", short: "y", "Do it.")
   public static let dbtRun = CommandOption("--dbt-run", .text, "ID", "Only records with this dbt Cloud run.")
   public static let dbtCloudRunID = CommandOption("--dbt-cloud-run-id", .count, "ID", "A finished run of dbt Cloud.")
   public static let dbtCloudJobID = CommandOption(
