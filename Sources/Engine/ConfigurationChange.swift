@@ -36,13 +36,13 @@ actor ConfigurationReader {
 
   /// What cannot change while the daemon runs; nil when nothing of that has changed.
   static func reasonToRestart(from old: Configuration, to new: Configuration) -> String? {
-    if old.statusSocket != new.statusSocket {
-      return "`status_socket` has changed, which a running daemon cannot follow: restart it, or undo that change"
+    if old.ledger != new.ledger {
+      let (before, after) = (old.ledgerPlace.name, new.ledgerPlace.name)
+      let what = before == after ? "how it is reached" : "from \(before) to \(after)"
+      return "`ledger` has changed (\(what)), which a running daemon cannot follow: restart it, or undo that change"
     }
-    guard old.ledger != new.ledger else { return nil }
-    let (before, after) = (old.ledgerPlace.name, new.ledgerPlace.name)
-    let what = before == after ? "how it is reached" : "from \(before) to \(after)"
-    return "`ledger` has changed (\(what)), which a running daemon cannot follow: restart it, or undo that change"
+    guard old.statusSocket != new.statusSocket else { return nil }
+    return "`status_socket` has changed, which a running daemon cannot follow: restart it, or undo that change"
   }
 
   private static func oneLine(_ text: String) -> String {

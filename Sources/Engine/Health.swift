@@ -19,7 +19,10 @@ public struct Health: Sendable {
   /// - Parameters:
   ///   - now: what a running daemon has not read for a minute, and for three of its polls, it does not read any more.
   ///   - pollIntervals: `airflow[].poll_interval` in seconds, by instance.
-  public init(_ status: LedgerStatus, now: Instant, pollIntervals: [String: Double] = [:]) {
+  ///   - outages: what the daemon says of itself: a ledger that cannot be written does not say so.
+  public init(
+    _ status: LedgerStatus, now: Instant, pollIntervals: [String: Double] = [:], outages: [LiveState.Outage] = []
+  ) {
     var status = status
     // What is left of earlier configurations is nobody's trouble.
     status.airflow.removeAll { !$0.isConfigured }
@@ -27,7 +30,11 @@ public struct Health: Sendable {
     status.sinks.removeAll { !$0.isConfigured }
     let away = status.airflow.filter { $0.error != nil }
     let stopped = status.syncer.map { $0.mode == "run" && !$0.isRunning } ?? false
-    if status.syncer == nil {
+    if let outage = outages.first(where: { $0.kind == "ledger" }) {
+      self.init(
+        .down, now.advanced(bySeconds: -Int64(outage.seconds)), "nothing can be kept: \(outage.detail)",
+        next: "journalctl -u airflow-syncer")
+    } else if status.syncer == nil {
       self.init(.down, nil, "nothing was ever synced with this ledger", next: "airflow-syncer sync")
     } else if stopped {
       let crash = status.syncer?.stoppedAt == nil

@@ -39,7 +39,9 @@ struct DbtRunWriter {
     """)
 
   /// Keeps a run that dbt Cloud listed unless more is known of it already: its steps are asked for once a link means it.
-  func keepListed(_ run: DbtRun, of account: AccountDirectory.Account) throws {
+  func keepListed(
+    _ run: DbtRun, of account: AccountDirectory.Account, sinks: [SinkRegistration], now: Int64
+  ) throws {
     guard let runID = run.runID else { return }
     let target = AccountDirectory.Target(key: run.key, account: account, unresolved: nil)
     let id = try want(target, runID: runID, isNamed: false)
@@ -47,7 +49,7 @@ struct DbtRunWriter {
       .firstRow { $0.bool(0) }
     guard isKnown == false else { return }
     _ = try keepHead(run, id: id, nextFetchAt: 0)
-    _ = try settleLinks(of: id)
+    _ = try settleLinks(of: id, sinks: sinks, now: now)
     try bumpRecords(of: id)
   }
 
@@ -220,21 +222,33 @@ struct DbtRunWriter {
     VALUES (\(placeholders(3 + DbtFreshnessRow.count)))
     """)
 
-  /// Settles every link that may mean this run; returns whether one does.
-  func settleLinks(of id: Int64) throws -> Bool {
+  /// Settles every link that may mean this run; returns whether one does. The DAG runs whose links have changed get a new
+  /// line: the run may have been complete before this link was found to mean it.
+  func settleLinks(of id: Int64, sinks: [SinkRegistration], now: Int64) throws -> Bool {
     let links = try database.prepare("SELECT link FROM link_target WHERE dbt_run = ?").binding { $0(id) }.rows {
       $0.integer(0)
     }
     let settler = LinkSettler(database: database)
+    var changed: Set<Int64> = []
     for link in links where try settler.settle(link: link) {
-      try database.prepare(
-        "UPDATE dag_run SET revision = revision + 1 WHERE id = (SELECT dag_run FROM link WHERE id = ?)"
-      )
-      .binding { $0(link) }.run()
+      if let run = try database.prepare(Self.selectRunOfLink).binding({ $0(link) }).firstRow({ $0.integer(0) }) {
+        changed.insert(run)
+      }
+    }
+    for run in changed.sorted() {
+      try database.prepare("UPDATE dag_run SET revision = revision + 1 WHERE id = ?").binding { $0(run) }.run()
+      guard let isHistory = try database.prepare(Self.selectHasLine).binding({ $0(run) }).firstRow({ $0.bool(0) })
+      else { continue }
+      var outbox = OutboxWriter(database: database, sinks: sinks, now: now, isHistory: isHistory)
+      outbox.dagRun = run
+      try outbox.record()
     }
     return try database.prepare("SELECT 1 FROM link WHERE dbt_run = ? LIMIT 1").binding { $0(id) }.firstRow { _ in true
     } ?? false
   }
+
+  private static let selectRunOfLink = SQL("SELECT dag_run FROM link WHERE id = ?")
+  private static let selectHasLine = SQL("SELECT is_history FROM dag_run r WHERE id = ? AND \(OutboxWriter.hasLine)")
 
   /// Every record that shows this run, or that it is, has changed.
   func bumpRecords(of id: Int64) throws {

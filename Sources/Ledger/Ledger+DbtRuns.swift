@@ -88,7 +88,7 @@ extension Ledger {
     return try write { database in
       let writer = DbtRunWriter(database: database)
       let isChanged = try writer.keepHead(run, id: id, nextFetchAt: nextFetchAt)
-      let isLinked = try writer.settleLinks(of: id)
+      let isLinked = try writer.settleLinks(of: id, sinks: sinks, now: now)
       let isWanted = try isLinked || writer.isWanted(id)
       let isConfirmed = try writer.noteCauseRunID(of: run, id: id, lineageRunID: lineageRunID)
       if isChanged || isConfirmed { try writer.bumpRecords(of: id) }
@@ -219,7 +219,7 @@ extension Ledger {
         $0(id)
       }.run()
       let writer = DbtRunWriter(database: database)
-      _ = try writer.settleLinks(of: id)
+      _ = try writer.settleLinks(of: id, sinks: sinks, now: now)
       if isNews { try writer.bumpRecords(of: id) }
     }
   }

@@ -92,7 +92,7 @@ extension Ledger {
       for run in listed {
         let possible = tries.filter { $0.mayHaveStarted(run) }
         guard !possible.isEmpty else { continue }
-        try writer.keepListed(keptWords.kept(runs[Int(run.id)]), of: account)
+        try writer.keepListed(keptWords.kept(runs[Int(run.id)]), of: account, sinks: sinks, now: now)
         for one in possible {
           try database.prepare("UPDATE lost_try SET judge_at = ? WHERE link = ?").binding {
             $0(now)

@@ -59,9 +59,11 @@ extension Ledger {
     }
   }
 
-  /// Whatever the clock does: a look too many does no harm.
+  /// Whatever the clock does: a look too many does no harm. A file with a limit is looked at each time, which costs next to
+  /// nothing: much can be written in a second.
   private var needsMeasuring: Bool {
     guard purpose == .syncing, let measuredAt else { return purpose == .syncing }
+    if bytesAtMost != nil, place.isFile { return true }
     return abs(now &- measuredAt) >= Self.measuringInterval
   }
 

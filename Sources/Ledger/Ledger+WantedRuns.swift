@@ -48,7 +48,10 @@ extension Ledger {
     try write { database in
       let writer = DbtRunWriter(database: database)
       var new = 0
-      for run in runs where try writer.keepWanted(run, of: account, isHistory: isHistory) { new += 1 }
+      for run in runs
+      where try writer.keepWanted(
+        run, of: account, isHistory: isHistory, sinks: sinks, now: now)
+      { new += 1 }
       if let progress {
         try database.prepare(
           """
@@ -88,7 +91,7 @@ extension DbtRunWriter {
 
   /// Returns whether the ledger did not want it before.
   fileprivate func keepWanted(
-    _ run: DbtRun, of account: AccountDirectory.Account, isHistory: Bool
+    _ run: DbtRun, of account: AccountDirectory.Account, isHistory: Bool, sinks: [SinkRegistration], now: Int64
   ) throws -> Bool {
     guard case .cloud(_, _, let runID) = run.key else { return false }
     var run = run
@@ -106,7 +109,7 @@ extension DbtRunWriter {
     let isKnown = try database.prepare(Self.selectIsKnown).binding { $0(id) }.firstRow { $0.bool(0) } ?? false
     guard !isKnown else { return isNew }
     _ = try keepHead(run, id: id, nextFetchAt: 0)
-    _ = try settleLinks(of: id)
+    _ = try settleLinks(of: id, sinks: sinks, now: now)
     try bumpRecords(of: id)
     return isNew
   }

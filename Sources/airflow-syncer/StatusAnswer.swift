@@ -42,7 +42,7 @@ struct StatusAnswer {
     let now = Instant(microseconds: wallClockMicroseconds())
     switch (outcome, question) {
     case (.read(let reading), let question):
-      let health = Health(reading.status, now: now, pollIntervals: reading.pollIntervals)
+      let health = Health(reading.status, now: now, pollIntervals: reading.pollIntervals, outages: source.outages)
       state = health.state
       switch question {
       case .json: text = StatusJSON.text(reading, health, source, now: now) + "\n"

@@ -8,6 +8,11 @@ enum StatusSource {
   /// The ledger, because no daemon answers, for this reason.
   case ledger(String)
 
+  /// Partners that the daemon says are away.
+  var outages: [LiveState.Outage] {
+    if case .daemon(let live) = self { live.outages } else { [] }
+  }
+
   /// The last lines of the screen.
   var lines: [String] {
     switch self {

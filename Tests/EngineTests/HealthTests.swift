@@ -57,4 +57,15 @@ import Testing
     never.syncer = nil
     #expect(Health(never, now: Self.start).next == "airflow-syncer sync")
   }
+
+  @Test func aLedgerThatCannotBeWrittenIsDownWhateverItSays() {
+    func outage(of kind: String) -> LiveState.Outage {
+      LiveState.Outage(kind: kind, partner: "one", detail: "the disk is full", seconds: 19, failures: 5)
+    }
+    let health = Health(status(), now: Self.start, outages: [outage(of: "sink"), outage(of: "ledger")])
+    #expect(health.state == .down && health.reason == "nothing can be kept: the disk is full")
+    #expect(health.since == Self.start.advanced(bySeconds: -19))
+    // The ledger tells of the others.
+    #expect(Health(status(), now: Self.start, outages: [outage(of: "sink")]).state == .healthy)
+  }
 }

@@ -14,6 +14,7 @@ final class Lab: Sendable {
   let folder: TemporaryFolder
   let server: PostgresServer
   let database: String
+  let ledgerDatabase: String?
   let standIn = StandIn()
   let backend: EventBackend
   let cloudPort: UInt16
@@ -31,6 +32,8 @@ final class Lab: Sendable {
     var ledger: String?
     /// Of a ledger in Postgres.
     var ledgerURL: String?
+    /// Its name in the server, where a test looks into it.
+    var ledgerDatabase: String?
     var record: String?
     var backfill = "all"
     /// Of a proxy before dbt Cloud, or before the backend.
@@ -50,6 +53,7 @@ final class Lab: Sendable {
   ) async throws {
     folder = try TemporaryFolder()
     self.database = database
+    ledgerDatabase = settings.ledgerDatabase
     if let server { self.server = server } else { self.server = try await PostgresServer.shared }
     self.backend = try backend ?? EventBackend()
     cloudPort = try Self.open(cloud, standIn)

@@ -67,6 +67,22 @@ import Testing
     #expect(try await bench.links().map(\.unresolved) == [nil, nil])
   }
 
+  /// The run was complete already, by the evidence of another attempt, when the last account said that it has none.
+  @Test func aLinkThatIsSettledLaterGivesItsRunANewLine() async throws {
+    let bench = try await Bench(accounts: [one, two], sinks: [records])
+    let guess = attempt("b", "success", end: 30)
+    try await bench.apply(
+      finished, [task, guess], links: [proposal(task, 71), proposal(guess, 71, account: nil)])
+    try await bench.answer(dbtRun(71, isComplete: true))
+    try await bench.deliver(try await bench.pending("archive"), "archive")
+    #expect(try await bench.links().compactMap(\.key).count == 1)
+    let revision = try await bench.revision()
+    try await bench.answerAbsent(71, in: two)
+    #expect(try await bench.links().map(\.key) == [dbtRun(71).key, dbtRun(71).key])
+    #expect(try await bench.revision() > revision)
+    #expect(try await bench.told("archive") == ["record 1"])
+  }
+
   @Test func registeringTheSameAccountsAgainChangesNothing() async throws {
     let bench = try await Bench(accounts: [one, two])
     let guess = attempt("b", "success", end: 30)

@@ -44,7 +44,8 @@ struct MirrorTests {
     "Engine": [
       "Alarm": "every service of the daemon waits on one; driven by its tests",
       "Bells": "DaemonTests", "CaptureService": "DaemonTests", "DeliveryService": "DaemonTests",
-      "EnrichmentService": "DaemonTests", "FolderService": "IngestionTests", "Service": "DaemonTests",
+      "EnrichmentService": "DaemonTests", "FolderService": "IngestionTests", "UpkeepService": "UpkeepTests",
+      "Service": "DaemonTests",
       "ConfigurationChange": "ReloadTests", "PartKeeper": "ReloadTests",
       "LeaseKeeper": "FleetTests", "PassLeases": "FleetTests",
       "Workbench": "every pass goes through it",
