@@ -43,7 +43,9 @@ import Testing
       return try Program.start(["run"], config: config, environment: ["TMPDIR": lab.folder.path])
     }
 
-    static let parts = ["airflow/lab", "dbt_cloud/account-1001", "dbt_cloud/account-70437463654557", "sink/lineage"]
+    static let parts = [
+      "airflow/lab", "dbt_cloud/account-1001", "dbt_cloud/account-70437463654557", "sink/lineage", "upkeep/ledger",
+    ]
 
     /// What each of the processes that `status` knows leads.
     func leads(_ daemon: Subprocess) async throws -> [String]? {

@@ -42,7 +42,8 @@ struct PartDefinitionTests {
   @Test func onlyWhatAPartIsMadeOfMakesItAnotherOne() throws {
     let before = try parts()
     #expect(
-      before.keys.map(\.description).sorted() == ["airflow/prod", "dbt_cloud/cloud", "sink/archive", "sink/lineage"])
+      before.keys.map(\.description).sorted()
+        == ["airflow/prod", "dbt_cloud/cloud", "sink/archive", "sink/lineage", "upkeep/ledger"])
     #expect(changed(before, try parts()) == [])
     #expect(changed(before, try parts(interval: "6s")) == ["airflow/prod"])
     #expect(changed(before, try parts(tags: "drop")) == ["sink/archive"])
