@@ -16,7 +16,8 @@ struct ConfigurationKeysTests {
         "dbt_cloud[]: name account_id url token_file token_command token namespace dataset_naming "
           + "dataset_namespace ca_file requests_per_second max_artifact_bytes runs backfill jobs projects environments",
         "dbt_artifacts[]: name path dataset_namespace",
-        "sinks[]: name type url token_file token_command emit sql gzip timeout ca_file path results history",
+        "sinks[]: name type url token_file token_command emit sql gzip timeout ca_file concurrency requests_per_second "
+          + "batch batch_max_events batch_max_bytes max_event_bytes path results history",
         "record: conf messages",
       ])
   }
