@@ -82,7 +82,7 @@ public struct CommandTable: Sendable {
           An item is an event or a line of a file. Parked: the backend refuses it for good. Retrying: it was tried, and will \
           be again. Pending: not tried yet. What was discarded is listed with --state discarded.
           """,
-        options: [.sink, .deliveryState, .reason, .run, .dag, .since, .until, .limit, .json]),
+        options: [.sink, .state, .reason, .run, .dag, .since, .until, .limit, .json]),
       CommandSpecification(
         "deliveries show", "Show one item with the backend's answer and its bytes",
         options: [.json], arguments: [CommandArgument("ITEM", "The number of an item.")]),
@@ -92,7 +92,7 @@ public struct CommandTable: Sendable {
           Those with these numbers, or all that match the options. Works while the daemon runs, which sends them within a \
           quarter of a minute.
           """,
-        options: [.sink, .deliveryState, .reason, .run, .dag, .since, .until],
+        options: [.sink, .state, .reason, .run, .dag, .since, .until],
         arguments: [
           CommandArgument("ITEM", required: false, repeatable: true, "The number of an item.")
         ]),
@@ -102,7 +102,7 @@ public struct CommandTable: Sendable {
           Those with these numbers, or with --yes all that match the options; without --yes it is only said which. Who did \
           it, when and why stays in the ledger: `deliveries list --state discarded`.
           """,
-        options: [.sink, .deliveryState, .reason, .run, .dag, .since, .until, .because, .yes],
+        options: [.sink, .state, .reason, .run, .dag, .since, .until, .because, .yes],
         arguments: [
           CommandArgument("ITEM", required: false, repeatable: true, "The number of an item.")
         ]),
@@ -179,7 +179,8 @@ extension CommandOption {
     "--dag", short: "d", .text, "DAG_ID", repeatable: true, "Only this DAG; * and ? stand for others; may be repeated.")
   public static let state = CommandOption(
     "--state", short: "s", .text, "STATE", repeatable: true,
-    "Only DAG runs in this state (success, failed, running, queued); may be repeated.")
+    "Only DAG runs in this state (success, failed, running, queued); deliveries: parked, retrying, pending or discarded; "
+      + "may be repeated.")
   public static let since = CommandOption("--since", .time, "TIME", "Only what is not older: a time, or 2h, 3d (ago).")
   public static let until = CommandOption("--until", .time, "TIME", "Only what is older: a time, or 2h, 3d (ago).")
   public static let before = CommandOption(
@@ -209,9 +210,6 @@ extension CommandOption {
   public static let watch = CommandOption("--watch", short: "w", "Show it again and again until interrupted.")
   public static let sink = CommandOption(
     "--sink", .text, "NAME", repeatable: true, "Only this sink; may be repeated (replay: exactly one).")
-  public static let deliveryState = CommandOption(
-    "--state", short: "s", .choice(["parked", "retrying", "pending", "discarded"]), "STATE", repeatable: true,
-    "Only items that stand so; may be repeated.")
   public static let reason = CommandOption(
     "--reason", .text, "TEXT", "Only items with this text in the reason why they are parked.")
   public static let run = CommandOption(

@@ -17,7 +17,13 @@ struct DeliveryText {
     var filter = DeliveryFilter()
     filter.items = try command.arguments.map(number)
     filter.sinks = command.texts(.sink)
-    filter.states = Set(command.texts(.deliveryState).compactMap(DeliveryState.init(rawValue:)))
+    for text in command.texts(.state) {
+      guard let state = DeliveryState(rawValue: text) else {
+        let known = DeliveryState.allCases.map(\.rawValue).joined(separator: ", ")
+        throw CommandFailure(message: "--state: expected \(known), found `\(Layout.printable(text))`", code: .usage)
+      }
+      filter.states.insert(state)
+    }
     filter.reason = command.text(.reason)
     filter.dagPatterns = command.texts(.dag)
     filter.since = command.time(.since)?.instant(now: now)

@@ -105,18 +105,27 @@ struct OptionParserTests {
     ("run --confg x", "unknown option `--confg` of `run`; did you mean --config?"),
     (
       "run --since 2h",
-      "unknown option `--since` of `run`; it belongs to sync, runs list, deliveries list, deliveries retry, deliveries discard, deliveries replay"
+      """
+      unknown option `--since` of `run`; it belongs to sync, runs list, deliveries list, \
+      deliveries retry, deliveries discard, deliveries replay
+      """
     ),
     ("run -x", "unknown option `-x` of `run`"),
     ("run --zzz", "unknown option `--zzz` of `run`"),
     ("--zzz", "unknown option `--zzz`"),
     (
       "--json",
-      "unknown option `--json`; it belongs to status, runs list, runs show, why, checks list, checks show, deliveries list, deliveries show"
+      """
+      unknown option `--json`; it belongs to status, runs list, runs show, why, checks list, checks show, \
+      deliveries list, deliveries show
+      """
     ),
     (
       "--log-level debug",
-      "expected a command: run, sync, ingest, status, runs, why, checks, deliveries, validate, purge, migrate, config, completion, version, help"
+      """
+      expected a command: run, sync, ingest, status, runs, why, checks, deliveries, validate, \
+      migrate, config, completion, version, help
+      """
     ),
     ("run --config", "--config: expected FILE after it, found nothing"),
     ("run --config --", "--config: expected FILE after it, found nothing"),

@@ -195,14 +195,16 @@ final class Lab: Sendable {
 
   /// Waits until nothing is left to be read, fetched or delivered.
   func waitUntilIdle() async throws {
-    try await eventually(within: 90, "that everything is fetched and delivered") {
-      let status = try await self.status()
-      // Before the ledger is made there is nothing at all.
-      let airflow = status["airflow"]?.arrayValue ?? []
-      let isLoaded = !airflow.isEmpty && airflow.allSatisfy { $0["backfill"]?["done"]?.boolValue == true }
-      let parts = (status["dbt_cloud"]?.arrayValue ?? []) + (status["sinks"]?.arrayValue ?? [])
-      return isLoaded && parts.allSatisfy { $0["pending"]?.integerValue == 0 }
-    }
+    do {
+      try await eventually(within: 90, "that everything is fetched and delivered") {
+        let status = try await self.status()
+        // Before the ledger is made there is nothing at all.
+        let airflow = status["airflow"]?.arrayValue ?? []
+        let isLoaded = !airflow.isEmpty && airflow.allSatisfy { $0["backfill"]?["done"]?.boolValue == true }
+        let parts = (status["dbt_cloud"]?.arrayValue ?? []) + (status["sinks"]?.arrayValue ?? [])
+        return isLoaded && parts.allSatisfy { $0["pending"]?.integerValue == 0 }
+      }
+    } catch { throw TestServerError("\(error):\n\(try await run(["status"]).text)") }
   }
 
   /// Records but for `revision`, which counts how often a record changed on its way.
