@@ -123,7 +123,7 @@ struct OptionParserTests {
     (
       "--log-level debug",
       """
-      expected a command: run, sync, ingest, status, runs, why, checks, deliveries, validate, \
+      expected a command: run, sync, ingest, status, runs, why, checks, deliveries, validate, purge, \
       migrate, config, completion, version, help
       """
     ),
