@@ -14,7 +14,7 @@ extension Ledger {
       // A new start is a good moment to try what was refused before, and what no account knew.
       try database.execute(
         """
-        UPDATE dbt_run SET fetch_state = 'wanted' WHERE account IS NOT NULL AND fetch_state = 'absent' AND id IN
+        UPDATE dbt_run SET fetch_state = 'wanted', next_fetch_at = 0 WHERE account IS NOT NULL AND fetch_state = 'absent' AND id IN
           (SELECT t.dbt_run FROM link_target t JOIN link l ON l.id = t.link WHERE l.is_candidate = 0 AND l.dbt_run IS NULL)
         """)
       try database.execute(

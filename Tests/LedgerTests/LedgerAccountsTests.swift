@@ -83,6 +83,17 @@ import Testing
     #expect(try await bench.told("archive") == ["record 1"])
   }
 
+  /// As at a new start: an undecided link does not wait for the hour after which a run is asked for again.
+  @Test func whatNoAccountKnewYetIsAskedForAtOnceWhenAccountsAreRegistered() async throws {
+    let bench = try await Bench(accounts: [one, two])
+    try await bench.apply(finished, [task], links: [proposal(task, 71, account: nil)])
+    let due = try #require(try await bench.due(dbtRun(71, in: two)))
+    try await bench.ledger.noteAbsent(due.id, reason: "404", nextFetchAt: 9_000_000)
+    #expect(try await bench.ledger.dueDbtRuns(of: "two", now: 1000, limit: 10).isEmpty)
+    try await bench.ledger.register(accounts: AccountDirectory(accounts: [one, two]))
+    #expect(try await bench.ledger.dueDbtRuns(of: "two", now: 1000, limit: 10).map(\.id) == [due.id])
+  }
+
   @Test func registeringTheSameAccountsAgainChangesNothing() async throws {
     let bench = try await Bench(accounts: [one, two])
     let guess = attempt("b", "success", end: 30)
