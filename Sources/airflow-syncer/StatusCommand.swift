@@ -36,7 +36,7 @@ enum StatusCommand {
       let outcome: StatusReading.Outcome
       do { outcome = .read(try await StatusReading(ledger, configuration)) } catch let error as LedgerError {
         outcome = .failed(error.description)
-      }
+      } catch { outcome = .failed("\(error)") }
       let reason = StatusAnswer.reason(error, socket: configuration.statusSocket)
       answer = StatusAnswer(to: question, outcome, .ledger(reason))
     }

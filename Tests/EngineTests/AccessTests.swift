@@ -61,6 +61,7 @@ struct AccessTests {
       try await eventually("an answer of the daemon") {
         try #require(daemon.isRunning, "\(daemon.output.errorText)")
         let output = try await run(Self.onCall, ["status", "--json"], lab)
+        try #require(!output.text.isEmpty, "\(output.status) \(output.errorText) \(daemon.output.errorText)")
         return try JSONValue(parsing: output.text)["source"]?.stringValue == "daemon"
       }
       return daemon
