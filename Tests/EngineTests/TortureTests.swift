@@ -11,7 +11,7 @@ import Testing
 ///
 /// `scripts/torture` kills a thousand times. `TORTURE_KILLS` says how often, `TORTURE_SEED` which moments.
 @Suite struct TortureTests {
-  private static let kills = number("TORTURE_KILLS") ?? (getenv("CI") == nil ? 12 : 36)
+  private static let kills = number("TORTURE_KILLS") ?? (getenv("CI") == nil ? 12 : 24)
   private static let seed =
     getenv("TORTURE_SEED").flatMap { UInt64(String(cString: $0)) } ?? .random(in: 0...UInt64.max)
 
