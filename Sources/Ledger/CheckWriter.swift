@@ -224,7 +224,8 @@ struct CheckWriter {
   private static let insertCheck = SQL(
     """
     INSERT INTO dbt_check (scope, unique_id, node, outcome, since, last_at, last_run, last_step, last_position)
-    VALUES (\(placeholders(9))) ON CONFLICT DO NOTHING
+    SELECT \((1...9).map { "?\($0)" }.joined(separator: ", "))
+    WHERE NOT EXISTS (SELECT 1 FROM dbt_check WHERE unique_id = ?2 AND scope = ?1)
     """)
   private static let insertOutcome = SQL(
     """

@@ -63,6 +63,8 @@ import Testing
     }
     #expect(try await state(together) == state(alone), "seed \(seed)")
     #expect(try await together.told("archive").count == 12, "seed \(seed)")
+    let twice = "SELECT count(*) - count(DISTINCT scope || ' ' || unique_id) FROM dbt_check"
+    #expect(try together.query(twice) == ["0"], "seed \(seed)")
     let results = """
       SELECT d.run_id || ' ' || r.position || ' ' || n.unique_id || ' ' || r.status || ' ' || coalesce(n.description, '')
       FROM dbt_result r JOIN dbt_node n ON n.id = r.node JOIN dbt_run d ON d.id = r.dbt_run ORDER BY 1

@@ -288,11 +288,10 @@ struct Bench {
   }
 
   /// On a server: what autovacuum does in its own time.
-  func vacuum(_ database: String) async throws {
+  func vacuum(_ database: String, of server: PostgresServer) async throws {
     guard case .postgres(_, let schema) = place else { return }
     let tables = try query(
       "SELECT relname FROM pg_class WHERE relnamespace = '\(schema)'::regnamespace AND relkind = 'r'")
-    let server = try await PostgresServer.shared
     let list = tables.map { "\(schema).\($0)" }.joined(separator: ", ")
     _ = try await server.execute("VACUUM \(list)", database: database)
   }
