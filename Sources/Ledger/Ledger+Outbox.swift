@@ -26,15 +26,21 @@ public struct SinkOutage: Hashable, Sendable {
 extension Ledger {
   /// How a registered sink stands.
   public func progress(ofSink name: String) throws -> SinkProgress {
-    let progress = try read { database in
+    guard let progress = try knownSink(name) else {
+      throw LedgerError(.other, path: path, detail: "sink \(name) is not registered")
+    }
+    return progress
+  }
+
+  /// How a sink stands; nil when none of that name was ever registered.
+  public func knownSink(_ name: String) throws -> SinkProgress? {
+    try read { database in
       try database.prepare(
         "SELECT id, not_before, failures FROM sink WHERE name = ?"
       ).binding { $0(name) }.firstRow {
         SinkProgress(id: $0.integer(0), notBefore: $0.integer(1), failures: Int($0.integer(2)))
       }
     }
-    guard let progress else { throw LedgerError(.other, path: path, detail: "sink \(name) is not registered") }
-    return progress
   }
 
   /// How many items a registered sink still waits for, whether or not they are in the outbox yet. Counts them all.

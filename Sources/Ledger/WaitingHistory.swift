@@ -28,10 +28,12 @@ struct WaitingHistory {
     }.run()
   }
 
+  // What is held may be older than the time that a replay of dbt runs is of: then all of them are told once more.
   private static let insertHeld = SQL(
     """
     INSERT INTO outbox_history (sink, dag_run, events, made_at, since_mark) VALUES (\(placeholders(5)))
-    ON CONFLICT (sink, dag_run) DO UPDATE SET events = outbox_history.events + excluded.events, until = NULL
+    ON CONFLICT (sink, dag_run) DO UPDATE SET events = outbox_history.events + excluded.events, since = NULL,
+      until = NULL
     """)
 
   /// Lets events that are told now wait because the sink's outbox is at its limit: with what waits of the run already, or

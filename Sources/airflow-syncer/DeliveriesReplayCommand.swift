@@ -29,7 +29,7 @@ enum DeliveriesReplayCommand {
     let ledger = Ledger(at: configuration.ledgerPlace, purpose: .correcting)
     try await ledger.open()
     await ledger.consider(sinks: configuration.sinks.map(\.registration))
-    guard (try? await ledger.progress(ofSink: name)) != nil else {
+    guard try await ledger.knownSink(name) != nil else {
       throw CommandFailure(
         message: "the ledger does not know sink `\(name)` yet: start the daemon, and it gets all of history by itself",
         code: .failed)

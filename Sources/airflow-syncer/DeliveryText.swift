@@ -61,7 +61,7 @@ struct DeliveryText {
 
   /// A sink that nobody knows is a slip of the pen.
   static func check(_ sinks: [String], _ ledger: Ledger) async throws {
-    for sink in sinks where (try? await ledger.progress(ofSink: sink)) == nil {
+    for sink in sinks where try await ledger.knownSink(sink) == nil {
       let known = try await ledger.status().sinks.map(\.name).joined(separator: ", ")
       throw CommandFailure(
         message:

@@ -56,6 +56,49 @@ final class TestClock: Sendable {
     try await bench.ledger.status().sinks.first { $0.name == "lineage" }?.fullness?.level
   }
 
+  /// Fills the outbox until events are held.
+  private func fill(_ bench: Bench, _ clock: TestClock) async throws {
+    for number in 11...30 {
+      clock.advance(seconds: 2)
+      try await start(number, in: bench)
+    }
+    try #require(try await level(bench) == .eventsHeld)
+  }
+
+  // MARK: Held beside a replay
+
+  /// A replay of a time must not narrow down what is held: the dbt run ended before that time.
+  @Test func aDbtRunThatIsHeldIsToldThoughAReplayOfLaterOnesWaits() async throws {
+    let clock = TestClock()
+    let bench = try await bench(clock)
+    try await bench.ledger.keepWanted([dbtRun(72, created: 5000, isComplete: true)], of: one, isHistory: false)
+    try await bench.answer(dbtRun(72, created: 5000, isComplete: true))
+    _ = try await drain(bench)
+    try await fill(bench, clock)
+    _ = try await bench.ledger.replay(ReplayRequest(sink: "lineage", since: at(4000)), isTrial: false)
+    clock.advance(seconds: 2)
+    try await bench.ledger.keepWanted([dbtRun(73, created: 22, isComplete: true)], of: one, isHistory: false)
+    try await bench.answer(dbtRun(73, created: 22, isComplete: true))
+    let row = try #require(try bench.query("SELECT id FROM dbt_run WHERE run_id = 73").first)
+    #expect(try await drain(bench).filter { $0.hasPrefix("- dbt \(row) ") }.count == 2)
+  }
+
+  /// Of a run that is held only what is not told yet would come.
+  @Test func aRunThatIsHeldIsToldFromItsStartByAReplay() async throws {
+    let clock = TestClock()
+    let bench = try await bench(clock)
+    try await start(1, in: bench)
+    #expect(try await drain(bench) == ["r1 run c0 START 10", "r1 a.1 START 20"])
+    try await fill(bench, clock)
+    clock.advance(seconds: 2)
+    try await finish(1, in: bench)
+    _ = try await bench.ledger.replay(ReplayRequest(sink: "lineage", since: at(0)), isTrial: false)
+    #expect(
+      try await drain(bench).filter { $0.hasPrefix("r1 ") } == [
+        "r1 run c0 START 10", "r1 a.1 START 20", "r1 a.1 COMPLETE 30", "r1 run c0 COMPLETE 40",
+      ])
+  }
+
   // MARK: One sink
 
   @Test func anOutboxStaysAtItsLimitAndNothingIsLost() async throws {
