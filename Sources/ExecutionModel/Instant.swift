@@ -30,7 +30,14 @@ extension Instant {
   /// RFC 3339 in UTC with exactly six fraction digits: `2026-11-20T00:00:04.000000Z`. The form used in records.
   public var rfc3339: String {
     let parts = civil
-    return "\(date(parts))T\(clock(parts)).\(padded(parts.fraction, 6))Z"
+    return text { writer in
+      writer.date(parts)
+      writer.put("T")
+      writer.clock(parts)
+      writer.put(".")
+      writer.number(parts.fraction, width: 6)
+      writer.put("Z")
+    }
   }
 
   /// What Python's `datetime.isoformat()` prints for an aware UTC value: `2026-01-01T00:00:00+00:00`, with `.ffffff`
@@ -38,15 +45,26 @@ extension Instant {
   /// (openlineage-python `uuid.py::generate_static_uuid`).
   public var isoformat: String {
     let parts = civil
-    let fraction = parts.fraction == 0 ? "" : "." + padded(parts.fraction, 6)
-    return "\(date(parts))T\(clock(parts))\(fraction)+00:00"
+    return text { writer in
+      writer.date(parts)
+      writer.put("T")
+      writer.clock(parts)
+      if parts.fraction != 0 {
+        writer.put(".")
+        writer.number(parts.fraction, width: 6)
+      }
+      writer.put("+")
+      writer.number(0, width: 2)
+      writer.put(":")
+      writer.number(0, width: 2)
+    }
   }
 
   /// `HH:MM:SS` of the day in UTC, for screens.
-  public var clock: String { clock(civil) }
+  public var clock: String { text { $0.clock(civil) } }
 
   /// `YYYY-MM-DD` in UTC, for screens.
-  public var date: String { date(civil) }
+  public var date: String { text { $0.date(civil) } }
 
   private struct Civil { var year: Int64, month: Int64, day: Int64, second: Int64, fraction: Int64 }
 
@@ -67,17 +85,59 @@ extension Instant {
       second: rest / 1_000_000, fraction: rest % 1_000_000)
   }
 
-  private func date(_ parts: Civil) -> String {
-    "\(padded(parts.year, 4))-\(padded(parts.month, 2))-\(padded(parts.day, 2))"
+  /// The longest has a year of six digits and a sign.
+  private func text(_ write: (inout TextWriter) -> Void) -> String {
+    String(unsafeUninitializedCapacity: 40) { buffer in
+      var writer = TextWriter(buffer: buffer)
+      write(&writer)
+      return writer.count
+    }
   }
 
-  private func clock(_ parts: Civil) -> String {
-    "\(padded(parts.second / 3600, 2)):\(padded(parts.second / 60 % 60, 2)):\(padded(parts.second % 60, 2))"
-  }
+  /// Writes into the memory of the string that comes of it: times are written by the million.
+  private struct TextWriter {
+    let buffer: UnsafeMutableBufferPointer<UInt8>
+    var count = 0
 
-  private func padded(_ value: Int64, _ width: Int) -> String {
-    let digits = String(value.magnitude)
-    return (value < 0 ? "-" : "") + String(repeating: "0", count: max(0, width - digits.count)) + digits
+    init(buffer: UnsafeMutableBufferPointer<UInt8>) { self.buffer = buffer }
+
+    mutating func put(_ character: Unicode.Scalar) { put(UInt8(ascii: character)) }
+
+    private mutating func put(_ byte: UInt8) {
+      buffer[count] = byte
+      count += 1
+    }
+
+    /// With zeros before it, to `width` digits at least.
+    mutating func number(_ value: Int64, width: Int) {
+      if value < 0 { put("-") }
+      var divisor: UInt64 = 1
+      var digits = 1
+      while digits < width || value.magnitude / divisor >= 10 {
+        divisor *= 10
+        digits += 1
+      }
+      for _ in 0..<digits {
+        put(0x30 + UInt8(value.magnitude / divisor % 10))
+        divisor = max(1, divisor / 10)
+      }
+    }
+
+    mutating func date(_ parts: Civil) {
+      number(parts.year, width: 4)
+      put("-")
+      number(parts.month, width: 2)
+      put("-")
+      number(parts.day, width: 2)
+    }
+
+    mutating func clock(_ parts: Civil) {
+      number(parts.second / 3600, width: 2)
+      put(":")
+      number(parts.second / 60 % 60, width: 2)
+      put(":")
+      number(parts.second % 60, width: 2)
+    }
   }
 }
 

@@ -27,13 +27,20 @@ public struct RunID: Hashable, Sendable, CustomStringConvertible {
     self.text = text.lowercased()
   }
 
+  /// - Parameter bytes: sixteen.
   private init(bytes: [UInt8]) {
-    var text = ""
-    for (index, byte) in bytes.enumerated() {
-      if index == 4 || index == 6 || index == 8 || index == 10 { text += "-" }
-      text += (byte < 16 ? "0" : "") + String(byte, radix: 16)
+    text = String(unsafeUninitializedCapacity: 36) { buffer in
+      var count = 0
+      func put(_ byte: UInt8) {
+        buffer[count] = byte
+        count += 1
+      }
+      for (index, byte) in bytes.enumerated() {
+        if index == 4 || index == 6 || index == 8 || index == 10 { put(UInt8(ascii: "-")) }
+        for digit in [byte >> 4, byte & 15] { put(digit + (digit < 10 ? 0x30 : 0x57)) }
+      }
+      return count
     }
-    self.text = text
   }
 
   /// `openlineage/client/uuid.py::generate_static_uuid`: the instant's milliseconds in 48 bits, then 76 bits of the
