@@ -73,6 +73,8 @@ private struct LocalServerPlace: ~Copyable, Sendable {
     if lstat(path, &status) == 0 {
       // What is no socket was not left behind by one of us.
       guard status.st_mode & S_IFMT == S_IFSOCK else { throw LocalSocketError(.notASocket) }
+      // Its lock may have been deleted under the one that listens.
+      guard !isAnswered(path) else { throw LocalSocketError(.taken) }
       guard unlink(path) == 0 else { throw LocalSocketError(errno) }
     }
     let listener = try LocalSocket.make()
@@ -84,6 +86,16 @@ private struct LocalServerPlace: ~Copyable, Sendable {
       throw error
     }
     return listener
+  }
+
+  private static func isAnswered(_ path: String) -> Bool {
+    guard let descriptor = try? LocalSocket.make() else { return false }
+    defer { Glibc.close(descriptor) }
+    do { try LocalSocket.withAddress(of: path) { connect(descriptor, $0, $1) } } catch {
+      // So many connections wait there that it takes no more.
+      return error.kind == .system(EAGAIN)
+    }
+    return true
   }
 
   deinit {

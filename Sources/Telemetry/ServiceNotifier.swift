@@ -17,6 +17,8 @@ public struct ServiceNotifier: Sendable {
   /// has no `WatchdogSec=` or it is meant for another process.
   public let watchdogInterval: Duration?
   private let socket: String?
+  /// How long a change of state waits for a manager that is busy. What is told again and again does not.
+  private static let patience: Int32 = 2000
 
   /// - Parameter environment: looks a variable up; the process's own by default.
   public init(
@@ -34,7 +36,9 @@ public struct ServiceNotifier: Sendable {
   }
 
   /// The service has started, or has finished loading its configuration anew.
-  @discardableResult public func ready(status: String) -> Outcome { send("READY=1\n\(statusLine(status))") }
+  @discardableResult public func ready(status: String) -> Outcome {
+    send("READY=1\n\(statusLine(status))", waiting: Self.patience)
+  }
 
   /// One line for `systemctl status`.
   @discardableResult public func status(_ status: String) -> Outcome { send(statusLine(status)) }
@@ -46,20 +50,23 @@ public struct ServiceNotifier: Sendable {
   @discardableResult public func reloading() -> Outcome {
     var time = timespec()
     clock_gettime(CLOCK_MONOTONIC, &time)
-    return send("RELOADING=1\nMONOTONIC_USEC=\(Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000)")
+    let now = Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
+    return send("RELOADING=1\nMONOTONIC_USEC=\(now)", waiting: Self.patience)
   }
 
   /// The service begins to shut down.
-  @discardableResult public func stopping(status: String) -> Outcome { send("STOPPING=1\n\(statusLine(status))") }
+  @discardableResult public func stopping(status: String) -> Outcome {
+    send("STOPPING=1\n\(statusLine(status))", waiting: Self.patience)
+  }
 
   // A line break would begin another assignment.
   private func statusLine(_ status: String) -> String {
     "STATUS=" + String(String.UnicodeScalarView(status.unicodeScalars.prefix(500).map { $0.value < 0x20 ? " " : $0 }))
   }
 
-  private func send(_ message: String) -> Outcome {
+  private func send(_ message: String, waiting milliseconds: Int32 = 0) -> Outcome {
     guard let socket else { return .notWanted }
-    let result = cplatform_notify(socket, message)
+    let result = cplatform_notify(socket, message, milliseconds)
     return result == 0 ? .sent : .failed(-result)
   }
 }

@@ -50,6 +50,15 @@ import Testing
     #expect(error?.kind == .nobody)
   }
 
+  @Test func aSocketThatIsAnsweredIsNotTakenWithoutItsLockEither() async throws {
+    let server = try echo()
+    unlink(path + ".lock")
+    let error = #expect(throws: LocalSocketError.self) { try echo() }
+    #expect(error?.kind == .taken)
+    #expect(try await ask("status") == "<status>")
+    await server.close()
+  }
+
   @Test func aLongAnswerArrivesWhole() async throws {
     let server = try LocalServer(path: path) { Array(repeating: UInt8(ascii: "x"), count: Int($0) ?? 0) }
     for size in [1, 5_000_000, 200_000] {

@@ -77,6 +77,20 @@ struct ServiceNotifierTests {
     #expect(notifier("/" + String(repeating: "x", count: 200)).alive() == .failed(ENAMETOOLONG))
   }
 
+  /// systemd may have no time to read for a while.
+  @Test func aManagerThatDoesNotReadHoldsNothingUp() throws {
+    let name = "@syncer-busy-\(getpid())"
+    let manager = try Manager(name)
+    let notifier = ServiceNotifier(environment: { ["NOTIFY_SOCKET": name][$0] })
+    var outcome = ServiceNotifier.Outcome.sent
+    for _ in 0..<100_000 where outcome == .sent { outcome = notifier.alive() }
+    #expect(outcome == .failed(EAGAIN))
+    #expect(notifier.status("busy") == .failed(EAGAIN))
+    #expect(notifier.ready(status: "started") == .failed(EAGAIN))
+    while manager.message() != nil {}
+    #expect(notifier.ready(status: "started") == .sent)
+  }
+
   @Test(
     arguments: [
       (nil, nil, nil), ("60000000", nil, .seconds(30)), ("60000000", "42", .seconds(30)), ("60000000", "43", nil),

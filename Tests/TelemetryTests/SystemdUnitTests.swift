@@ -70,6 +70,7 @@ struct SystemdUnitTests {
       "Type=notify", "StateDirectory=airflow-syncer", "StateDirectoryMode=0750", "RuntimeDirectory=airflow-syncer",
       "RuntimeDirectoryMode=0750", "LimitCORE=0", "UMask=0027", "User=airflow-syncer",
       "Group=airflow-syncer", "TimeoutStopSec=15", "Restart=on-failure", "RestartPreventExitStatus=64 78",
+      "RestartSec=5", "StartLimitIntervalSec=0",
       "WatchdogSec=60", "ExecReload=/bin/kill -HUP $MAINPID",
     ] {
       #expect(lines.contains { $0 == line }, "\(line)")

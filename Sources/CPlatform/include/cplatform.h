@@ -9,8 +9,9 @@ int cplatform_eventfd(void);
 void cplatform_thread_name(const char *_Nonnull name);
 /* Columns of the terminal behind a descriptor; 0 when it is none. */
 int cplatform_terminal_columns(int descriptor);
-/* Sends one sd_notify message to a socket, by path or by @name in the abstract name space. 0, or -errno. */
-int cplatform_notify(const char *_Nonnull path, const char *_Nonnull message);
+/* Sends one sd_notify message to a socket, by path or by @name in the abstract name space, and waits so long at most
+   while its queue is full. 0, or -errno; -EAGAIN when it stayed full. */
+int cplatform_notify(const char *_Nonnull path, const char *_Nonnull message, int milliseconds);
 /* How many heaps malloc makes at most. */
 void cplatform_limit_heaps(int count);
 
