@@ -16,7 +16,12 @@ enum CurlOutcome {
     case CURLE_COULDNT_CONNECT:
       return error(.connect, "check that the server runs and that a firewall lets this host through")
     case CURLE_PEER_FAILED_VERIFICATION:
-      return error(.tls, "the server's certificate is not trusted: name its certification authority in `ca_file`")
+      let isOfAnother = words.contains("subject name")
+      return error(
+        .tls,
+        isOfAnother
+          ? "the server's certificate is that of another host: check the address"
+          : "the server's certificate is not trusted: name its certification authority in `ca_file`")
     case CURLE_SSL_CACERT_BADFILE:
       return error(.tls, "the file of trusted certificates cannot be read or holds none in PEM format")
     case CURLE_SSL_CONNECT_ERROR, CURLE_SSL_CERTPROBLEM, CURLE_SSL_CIPHER, CURLE_SSL_ISSUER_ERROR,
