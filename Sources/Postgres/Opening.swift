@@ -69,35 +69,65 @@ final class Opening: Sendable {
   }
 
   private func dial(_ password: String?, _ target: String) throws(PostgresError) -> LibPQConnection {
-    guard let raw = start(password) else { throw PostgresError(.connect, "out of memory", target: target) }
-    let connection = LibPQConnection(raw)
+    var servers: ServerList?
+    var silent: [ServerList.Server] = []
+    while true {
+      guard let raw = start(password, servers) else { throw PostgresError(.connect, "out of memory", target: target) }
+      let connection = LibPQConnection(raw)
+      do {
+        guard let others = try finish(connection, target) else { return connection }
+        // libpq tries one server after the other, but leaves it to us to tell when one says nothing.
+        silent.append(ServerList.asked(by: connection))
+        servers = others
+      } catch {
+        guard !silent.isEmpty else { throw error }
+        var error = error
+        error.message += "; no answer in time from \(silent.map(\.description).joined(separator: ", "))"
+        throw error
+      }
+    }
+  }
+
+  /// Returns nil once the connection is open; the other servers when one of several says nothing for its share of the time.
+  private func finish(_ connection: LibPQConnection, _ target: String) throws(PostgresError) -> ServerList? {
+    let raw = connection.raw
+    let servers = ServerList(of: connection)
+    var asked: ServerList.Server?
+    var patience = operation
     // So that a refusal bears its SQLSTATE, which libpq does not give otherwise while connecting.
     PQsetErrorVerbosity(raw, PQERRORS_VERBOSE)
     var state = connection.isBroken ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING
     while state != PGRES_POLLING_OK {
       let socket = PQsocket(raw)
       guard state != PGRES_POLLING_FAILED, socket >= 0 else { throw Self.refusal(connection, target) }
+      let server = ServerList.asked(by: connection)
+      if server != asked {
+        asked = server
+        patience = operation.limited(toSeconds: operation.secondsLeft / Double(servers.count))
+      }
       do {
-        try operation.wait(for: socket, state == PGRES_POLLING_READING ? POLLIN : POLLOUT)
+        try patience.wait(for: socket, state == PGRES_POLLING_READING ? POLLIN : POLLOUT)
       } catch {
+        if error == .deadline, operation.secondsLeft > 0, let others = servers.without(server) { return others }
         throw Self.error(error, target)
       }
       state = PQconnectPoll(raw)
     }
     PQsetErrorVerbosity(raw, PQERRORS_DEFAULT)
     guard PQsetnonblocking(raw, 1) == 0 else { throw PostgresError(.connect, connection.errorMessage, target: target) }
-    return connection
+    return nil
   }
 
   // What stands before dbname gives way to the connection string, what stands behind it does not. Nothing here but
   // what PgBouncer accepts; sslmode and options are the user's alone.
-  private func start(_ password: String?) -> OpaquePointer? {
+  private func start(_ password: String?, _ servers: ServerList?) -> OpaquePointer? {
     var pairs = [
       ("application_name", configuration.applicationName), ("keepalives", "1"), ("keepalives_idle", "60"),
       ("keepalives_interval", "10"), ("keepalives_count", "6"), ("dbname", configuration.conninfo),
       ("client_encoding", "UTF8"),
     ]
     if let password { pairs.append(("password", password)) }
+    if let servers { pairs += servers.keywords }
     let keywords = pairs.map { strdup($0.0) }
     let values = pairs.map { strdup($0.1) }
     defer { for copy in keywords + values { free(copy) } }

@@ -33,6 +33,8 @@ struct Operation: Sendable {
     return operation
   }
 
+  var secondsLeft: Double { max(0, deadline - monotonicSeconds()) }
+
   /// From any thread.
   func cancel() {
     flag.isRaised.store(true, ordering: .releasing)

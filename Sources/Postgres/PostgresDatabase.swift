@@ -9,8 +9,12 @@ import Storage
 public final class PostgresDatabase: Database {
   /// `host=… port=… dbname=… user=…` as far as configured.
   public let name: String
+  public let isServer = true
   /// What a write transaction begins with, so that one waits for the other; nil while there is nothing to lock.
   public var lock: SQL?
+
+  /// How many connections have been opened.
+  public private(set) var connections = 0
 
   private let configuration: PostgresConfiguration
   private let schema: String
@@ -125,6 +129,8 @@ public final class PostgresDatabase: Database {
       } catch {
         rollBack()
         isOpen = false
+        // Another server may have been promoted, and be reached in its place.
+        if (error as? PostgresError)?.isStandby == true { forget() }
         guard !isLast, let error = error as? PostgresError, error.kind == .lost else { throw error }
       }
     }
@@ -150,6 +156,7 @@ public final class PostgresDatabase: Database {
         .configuration, "the database does not keep text in UTF-8: make one with ENCODING 'UTF8'", target: name)
     }
     session = opened
+    connections += 1
     return opened
   }
 

@@ -65,6 +65,9 @@ public struct PostgresError: Error, Hashable, Sendable, CustomStringConvertible 
   /// away what the read was looking at.
   public var isRecoveryConflict: Bool { sqlState == "40001" && (kind == .server || kind == .lost) }
 
+  /// Whether a write transaction was begun on a standby, which only reads.
+  public var isStandby: Bool { kind == .server && sqlState == "0A000" && query?.hasPrefix("BEGIN") == true }
+
   /// No such database; a startup parameter that the server does not take.
   private static let needsOperator: Set<String> = ["3D000", "0A000", "22023"]
 
@@ -77,7 +80,10 @@ public struct PostgresError: Error, Hashable, Sendable, CustomStringConvertible 
     }
   }
 
-  public var description: String {
+  public var description: String { facts + (advice.map { ". \($0)" } ?? "") }
+
+  /// What happened, without what to do about it: for who knows that better.
+  public var facts: String {
     var text = Self.opening[kind] ?? "Postgres"
     if let target { text += " (\(target))" }
     text += ": \(message)"
@@ -85,7 +91,6 @@ public struct PostgresError: Error, Hashable, Sendable, CustomStringConvertible 
     if let detail { text += "; \(detail)" }
     if let hint { text += "; \(hint)" }
     if let query { text += "; in: \(query)" }
-    if let advice { text += ". \(advice)" }
     return text
   }
 

@@ -19,6 +19,7 @@ public final class SQLiteDatabase: Database {
   /// The file.
   public let path: String
   public var name: String { path }
+  public let isServer = false
   private var statements: [String: SQLiteStatement] = [:]
   private var numbered: [SQLiteStatement?] = []
 

@@ -4,6 +4,9 @@ public protocol Database: AnyObject {
   /// The file or the server, for messages.
   var name: String { get }
 
+  /// Whether each statement travels and is read and planned anew, so that one about many rows is better than one for each.
+  var isServer: Bool { get }
+
   /// Runs one or more statements that take no parameters and whose rows nobody wants.
   func execute(_ sql: String) throws
 

@@ -44,6 +44,26 @@ import Testing
     #expect(error.description.contains("no answer in time"))
   }
 
+  /// A machine that is gone answers nothing, not even a refusal.
+  @Test func ofSeveralServersOneThatNeverGreetsDoesNotKeepFromTheOthers() async throws {
+    let server = try await PostgresServer.shared
+    let (silent, closed) = (try LoopbackListener(), try LoopbackListener(listening: false))
+    func conninfo(_ ports: [Int]) -> String {
+      "host=\(ports.map { _ in "127.0.0.1" }.joined(separator: ",")) port=\(ports.map(String.init).joined(separator: ",")) "
+        + "user=postgres dbname=postgres sslmode=disable"
+    }
+    let connection = PostgresConnection(
+      PostgresConfiguration(
+        conninfo: conninfo([Int(silent.port), Int(closed.port), server.port]), applicationName: "test",
+        connectTimeout: 3),
+      name: "test")
+    #expect(try await connection.text("SELECT 'in'") == "in")
+    let error = try await refusal(conninfo([Int(silent.port), Int(closed.port)]), timeout: 0.4)
+    #expect(error.kind == .connect && error.isSafeToRetry)
+    #expect(error.message.contains("no answer in time from 127.0.0.1 port \(silent.port)"), "\(error)")
+    #expect(error.message.contains("refused"), "\(error)")
+  }
+
   @Test func aTransactionsDeadlineCoversConnecting() async throws {
     let listener = try LoopbackListener()
     let connection = PostgresConnection(

@@ -25,6 +25,26 @@ struct PostgresDatabaseTests {
     try database.snapshot { try database.integer("SELECT count(*) FROM v") }
   }
 
+  @Test func aStandbyIsNotKeptForWriting() async throws {
+    let primary = try await PostgresServer.start(settings: PostgresServer.replicable)
+    let standby = try await primary.startReplica()
+    let database = try PostgresDatabase(
+      PostgresConfiguration(conninfo: standby.conninfo(), applicationName: "store"), schema: "public",
+      limits: TransactionLimits())
+    #expect(try database.snapshot { try database.integer("SELECT 1") } == 1)
+    for _ in 0..<2 {
+      let error = #expect(throws: PostgresError.self) { try database.transaction {} }
+      #expect(error?.isStandby == true, "\(String(describing: error))")
+    }
+    // Its name may lead to another server by now.
+    #expect(database.connections == 2)
+    try await primary.stop()
+    try await standby.execute("SELECT pg_promote()")
+    try database.transaction { try database.execute("CREATE TABLE t (i int)") }
+    #expect(database.connections == 3)
+    try await standby.stop()
+  }
+
   @Test func valuesOfEveryTypeComeBack() async throws {
     let database = try await database(.shared)
     let row = try database.transaction {

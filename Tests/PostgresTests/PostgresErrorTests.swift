@@ -10,6 +10,13 @@ import Testing
     #expect(!error.description.hasPrefix("Postgres ("))
   }
 
+  @Test func theFactsGiveNoAdvice() {
+    let error = PostgresError(.server, "permission denied for table lease", sqlState: "42501", query: "UPDATE lease")
+    #expect(
+      error.facts == "Postgres answered with an error: permission denied for table lease [42501]; in: UPDATE lease")
+    #expect(error.description == error.facts + ". Grant the role SELECT on this table")
+  }
+
   @Test(arguments: [
     ("40001", true), ("40P01", true), ("53300", true), ("53200", true), ("55P03", true), ("57014", true),
     ("57P01", true), ("57P02", true), ("57P03", true), ("57P04", false), ("58030", true), ("08006", true),
