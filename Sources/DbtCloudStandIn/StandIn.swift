@@ -86,16 +86,17 @@ public final class StandIn: Sendable {
   ///   - port: 0 for a free one.
   ///   - answer: answers instead of ``answer(_:)``, which it may call.
   public func serve(
-    port: UInt16 = 0, answering answer: (@Sendable (StandInRequest) -> StandInAnswer)? = nil
+    port: UInt16 = 0, tls: LoopbackServer.TLS? = nil,
+    answering answer: (@Sendable (StandInRequest) -> StandInAnswer)? = nil
   ) throws -> LoopbackServer {
-    let server = try LoopbackServer(port: port) { [self] request in
+    let server = try LoopbackServer(port: port, tls: tls) { [self] request in
       let asked = StandInRequest(
         method: request.method, path: request.path, query: request.query.map { ($0.name, $0.value) },
         authorization: request.header("Authorization"), range: request.header("Range"),
         ifRange: request.header("If-Range"))
       return LoopbackResponse(answer?(asked) ?? self.answer(asked))
     }
-    setBaseURL("http://127.0.0.1:\(server.port)")
+    setBaseURL("\(tls == nil ? "http" : "https")://127.0.0.1:\(server.port)")
     return server
   }
 
