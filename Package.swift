@@ -140,7 +140,7 @@ let package = Package(
       "Engine",
       [
         "ExecutionModel", "TestServers", "HistorySimulator", "DbtCloudStandIn", "LoopbackHTTP", "Configuration",
-        "Ledger", "Storage", "SQLite",
+        "Ledger", "Storage", "SQLite", "Sinks", "OpenLineage",
         "JSONText", "Correlation", "AirflowSource", "Platform", "Telemetry", "DbtCloud", "Postgres",
       ]),
     tests("DbtCloudStandIn", ["ExecutionModel", "HTTPClient", "TestServers", "JSONText"]),

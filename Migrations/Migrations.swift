@@ -22,6 +22,9 @@ public enum Migrations {
     Migration(version: 8, name: "sqlite_0008_limits", sql: text(PackageResources.sqlite_0008_limits_sql)),
     Migration(version: 9, name: "sqlite_0009_kept_words", sql: text(PackageResources.sqlite_0009_kept_words_sql)),
     Migration(version: 10, name: "sqlite_0010_life", sql: text(PackageResources.sqlite_0010_life_sql)),
+    Migration(version: 11, name: "sqlite_0011_folders", sql: text(PackageResources.sqlite_0011_folders_sql)),
+    Migration(
+      version: 12, name: "sqlite_0012_node_collection", sql: text(PackageResources.sqlite_0012_node_collection_sql)),
   ]
 
   /// For a ledger in Postgres. They run with `search_path` set to the ledger's schema.
@@ -31,6 +34,10 @@ public enum Migrations {
     Migration(version: 3, name: "postgres_0003_limits", sql: text(PackageResources.postgres_0003_limits_sql)),
     Migration(version: 4, name: "postgres_0004_kept_words", sql: text(PackageResources.postgres_0004_kept_words_sql)),
     Migration(version: 5, name: "postgres_0005_life", sql: text(PackageResources.postgres_0005_life_sql)),
+    Migration(version: 6, name: "postgres_0006_folders", sql: text(PackageResources.postgres_0006_folders_sql)),
+    Migration(
+      version: 7, name: "postgres_0007_node_collection",
+      sql: text(PackageResources.postgres_0007_node_collection_sql)),
   ]
 
   private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

@@ -26,7 +26,7 @@ public struct CommandTable: Sendable {
         "sync", "Do one full pass, then exit",
         details: """
           Loads history to its end (bounded by --since; an interrupted pass goes on where it stopped), waits for every \
-          finished dbt run's artifacts and delivers all that is due.
+          finished dbt run's artifacts, delivers all that is due and deletes what is older than `retention`.
           """,
         options: [.instance, .since]),
       CommandSpecification(

@@ -3,7 +3,8 @@ enum TopKeys {
   static let ledger = Key(
     "ledger", .text, default: "sqlite:/var/lib/airflow-syncer/ledger.db",
     "Where records, cursors and pending deliveries are kept: `sqlite:PATH`, or `postgresql://user@host/database?sslmode=…`, "
-      + "without the password, for a schema `airflow_syncer` in that database.")
+      + "without the password, for a schema `airflow_syncer` in that database. With several hosts (`host1,host2`) add "
+      + "`target_session_attrs=read-write`.")
   static let ledgerPasswordFile = Key(
     "ledger_password_file", .secretPath, example: "${CREDENTIALS_DIRECTORY}/ledger_password",
     "A file that holds the password of a ledger in Postgres. Read again when the server refuses it.")

@@ -1,6 +1,8 @@
 import Configuration
 import ExecutionModel
+import Glibc
 import Ledger
+import Platform
 
 /// Watches a folder that some dbt writes its artifacts to, and records each finished invocation once.
 actor ArtifactFolderWatch {
@@ -13,16 +15,29 @@ actor ArtifactFolderWatch {
 
   /// `dbt_artifacts[].name`
   nonisolated let name: String
+  private let path: String
   private let files: ArtifactFiles
   private let ledger: Ledger
   private let reader: CoreRunReader
+  private let clock: @Sendable () -> Int64
   private var patience = FolderPatience()
+  /// What was wrong with the files that were read last.
+  private var problem: String?
+  /// What `status` was told last, and when.
+  private var told: (error: String?, at: Int64)?
 
   /// Seconds between two looks.
   static let interval = 2.0
+  /// Microseconds between two words about looks that found nothing.
+  private static let tellingInterval: Int64 = 60_000_000
 
-  init(_ configuration: DbtArtifactsConfiguration, ledger: Ledger, reader: CoreRunReader) {
+  init(
+    _ configuration: DbtArtifactsConfiguration, ledger: Ledger, reader: CoreRunReader,
+    clock: @escaping @Sendable () -> Int64 = wallClockMicroseconds
+  ) {
+    self.clock = clock
     name = configuration.name
+    path = configuration.path
     files = ArtifactFiles(folder: configuration.path)
     self.ledger = ledger
     self.reader = reader
@@ -32,7 +47,9 @@ actor ArtifactFolderWatch {
   /// - Throws: `LedgerError`, `CancellationError`
   func look() async throws -> Outcome {
     switch patience.look(files.stamps) {
-    case .wait: return Outcome()
+    case .wait:
+      try await tell(runs: 0)
+      return Outcome()
     case .read(let isFinal): return try await read(isFinal: isFinal)
     }
   }
@@ -53,7 +70,19 @@ actor ArtifactFolderWatch {
       if let lack = found.lacks[run.key] { outcome.problems.append(lack) }
     }
     patience.noteRead(isDone: isFinal || !found.isUnfinished)
+    problem = outcome.problems.first
+    try await tell(runs: outcome.runs)
     return outcome
+  }
+
+  /// Keeps for `status` how it stands: what is new at once, that it was looked at now and then.
+  private func tell(runs: Int) async throws {
+    let error = access(path, R_OK | X_OK) == 0 ? problem : "\(path) cannot be read: \(String(cString: strerror(errno)))"
+    let now = clock()
+    let isDue = told.map { $0.error != error || abs(now &- $0.at) >= Self.tellingInterval } ?? true
+    guard runs > 0 || isDue else { return }
+    try await ledger.note(folder: name, path: path, runs: runs, error: error)
+    told = (error, now)
   }
 }
 

@@ -154,7 +154,7 @@ actor Capture {
       outcome += kept
       request.resumeAfter = batch.resumeAfter
       let hasChanged = kept.newRuns + kept.changedRuns > 0
-      try await noteHealth(batch.moment, schema, milliseconds: outcome.serverMilliseconds, hasChanged: hasChanged)
+      try await noteHealth(batch.moment, milliseconds: outcome.serverMilliseconds, hasChanged: hasChanged)
     } while request.resumeAfter != nil
     return outcome
   }
@@ -207,15 +207,12 @@ actor Capture {
     }
   }
 
-  private func noteHealth(_ moment: ReadMoment, _ schema: AirflowSchema, milliseconds: Double, hasChanged: Bool)
-    async throws
-  {
+  private func noteHealth(_ moment: ReadMoment, milliseconds: Double, hasChanged: Bool) async throws {
     let now = clock()
     // Short poll intervals need not write the ledger every time.
     guard hasChanged || now - healthNotedAt >= 1_000_000 || now < healthNotedAt else { return }
     try await ledger.noteHealth(
       InstanceHealth(
-        airflowVersion: schema.version, alembicVersion: schema.alembicHead,
         role: moment.isReplica ? "replica" : "primary",
         replayLag: moment.replayLagSeconds.map { Int64($0 * 1e6) }, pollMilliseconds: milliseconds,
         readAt: moment.readAt),
@@ -289,6 +286,7 @@ actor Capture {
   func currentSchema() async throws -> AirflowSchema {
     if let schema { return schema }
     let probed = try await live.probe()
+    try await ledger.noteSchema(of: instance, version: probed.version, alembicHead: probed.alembicHead)
     schema = probed
     return probed
   }

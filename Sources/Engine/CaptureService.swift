@@ -55,8 +55,7 @@ struct CaptureService: Service {
         return
       } catch {
         failures += 1
-        wait = max(
-          interval, Backoff(first: 1, longest: 60).seconds(failures: failures, random: Double.random(in: 0..<1)))
+        wait = max(interval, Self.pause(after: error, failures: failures, first: 1))
         await note(error)
       }
       await stop.wait(seconds: max(0, wait - (monotonicSeconds() - begin)))
@@ -81,8 +80,7 @@ struct CaptureService: Service {
       } catch {
         // Live capture tells of the outage; here it is only waited for.
         failures += 1
-        await stop.wait(
-          seconds: Backoff(first: 2, longest: 60).seconds(failures: failures, random: Double.random(in: 0..<1)))
+        await stop.wait(seconds: Self.pause(after: error, failures: failures, first: 2))
       }
     }
     await capture.closeBackground()
@@ -122,11 +120,17 @@ struct CaptureService: Service {
         failures += 1
         // Live capture tells of an outage; what only a sweep meets is told by `status`.
         try? await around.ledger.note(sweepError: PartnerFailure(error).detail, of: capture.instance)
-        let pause = Backoff(first: 2, longest: 60).seconds(failures: failures, random: Double.random(in: 0..<1))
-        await stop.wait(seconds: min(interval, pause))
+        await stop.wait(seconds: min(interval, Self.pause(after: error, failures: failures, first: 2)))
       }
     }
     if total.isFinished { around.telemetry.emit(SweepFinished(instance: capture.instance, outcome: total)) }
+  }
+
+  /// Seconds until the next try. The ledger is looked for oftener: Airflow, which forgets meanwhile, notices nothing of that.
+  static func pause(
+    after error: any Error, failures: Int, first: Double, random: Double = Double.random(in: 0..<1)
+  ) -> Double {
+    Backoff(first: first, longest: error is LedgerError ? 4 : 60).seconds(failures: failures, random: random)
   }
 
   private func note(_ error: any Error) async {

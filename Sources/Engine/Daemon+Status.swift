@@ -44,7 +44,8 @@ extension Daemon {
     do {
       return try LocalServer(path: path) { await desk.answer($0) }
     } catch {
-      telemetry.emit(StatusSocketFailed(path: path, reason: "\(error)"))
+      let isTaken = (error as? LocalSocketError)?.kind == .taken
+      telemetry.emit(StatusSocketFailed(path: path, reason: "\(error)", isTaken: isTaken))
       return nil
     }
   }

@@ -91,7 +91,8 @@ public struct Daemon: Sendable {
   }
 
   private func lead(with leases: LeaseBook, _ stop: StopSign) async throws {
-    do { try await LeaseKeeper(book: leases, parts: parts, around: around).run(until: stop) } catch {
+    let keeper = LeaseKeeper(book: leases, parts: parts, around: around, looked: { notifier.alive() })
+    do { try await keeper.run(until: stop) } catch {
       stop.set(seconds: Self.drainSeconds)
       throw error
     }

@@ -7,10 +7,21 @@ import Telemetry
 struct DeliveryService: Service {
   private let sink: any Sink
   private let around: ServiceSurroundings
+  private let clock: @Sendable () -> Int64
+  private let wait: @Sendable (Alarm, Double) async -> Void
 
-  init(_ sink: any Sink, _ surroundings: ServiceSurroundings) {
+  /// - Parameters:
+  ///   - clock: microseconds since 1970.
+  ///   - wait: waits for a ring, for so many seconds at most.
+  init(
+    _ sink: any Sink, _ surroundings: ServiceSurroundings,
+    clock: @escaping @Sendable () -> Int64 = wallClockMicroseconds,
+    waiting wait: @escaping @Sendable (Alarm, Double) async -> Void = { await $0.wait(seconds: $1) }
+  ) {
     self.sink = sink
     around = surroundings
+    self.clock = clock
+    self.wait = wait
   }
 
   func close() async { await sink.close() }
@@ -23,7 +34,7 @@ struct DeliveryService: Service {
       var wait = min(15, around.longestWait)
       do {
         let progress = try await around.ledger.progress(ofSink: sink.name)
-        let silence = Double(progress.notBefore - wallClockMicroseconds()) / 1e6
+        let silence = Double(progress.notBefore - clock()) / 1e6
         // No sink waits for longer than an hour: a clock that was set back must not silence one for years.
         if silence > 0, silence <= 3600 {
           wait = min(wait, silence)
@@ -34,7 +45,7 @@ struct DeliveryService: Service {
           if round.wasIdle {
             if stop.isSet { return }
             if let next = try await around.ledger.nextRetry(ofSink: progress.id) {
-              wait = min(wait, max(0.1, Double(next - wallClockMicroseconds()) / 1e6))
+              wait = min(wait, max(0.1, Double(next - clock()) / 1e6))
             }
           } else {
             // After an outage the silence is waited for above.
@@ -49,7 +60,7 @@ struct DeliveryService: Service {
         wait = 5
       }
       if stop.isOver || Task.isCancelled { return }
-      if wait > 0 { await alarm.wait(seconds: wait) }
+      if wait > 0 { await self.wait(alarm, wait) }
     }
   }
 

@@ -79,10 +79,13 @@ struct LeaseLost: TelemetryEvent {
 struct StatusSocketFailed: TelemetryEvent {
   let path: String
   let reason: String
+  var isTaken = false
   var level: LogLevel { .warning }
   var name: String { "status_socket_failed" }
   var message: String {
-    "nobody can ask this daemon how it does: make the socket's folder, give it to this user, or set `status_socket`"
+    isTaken
+      ? "another daemon of this host tells how it does there, this one works without: give each its own `status_socket`"
+      : "nobody can ask this daemon how it does: make the socket's folder, give it to this user, or set `status_socket`"
   }
   var fields: [TelemetryField] {
     [TelemetryField("path", .text(path)), TelemetryField("reason", .text(reason))]

@@ -23,7 +23,7 @@ public struct Inspection: Sendable {
 
   public init(_ configuration: Configuration) { self.configuration = configuration }
 
-  /// Checks what needs no connection: secrets, folders.
+  /// Checks what needs no connection: secrets, certificates, folders.
   public func offline() -> [Finding] {
     var findings: [Finding] = []
     for secret in configuration.secrets {
@@ -33,9 +33,14 @@ public struct Inspection: Sendable {
       } catch { findings.append(Finding(grade: .bad, subject: "secret", text: error.description)) }
     }
     if case .sqlite(let path) = configuration.ledger { findings.append(folder(of: path, subject: "ledger")) }
+    for account in configuration.dbtCloud {
+      findings += certificates(account.caFile, subject: "dbt_cloud \(account.name)")
+    }
     for sink in configuration.sinks {
-      if case .file(let destination) = sink.destination {
-        findings.append(folder(of: destination.path, subject: "sink \(sink.name)"))
+      let subject = "sink \(sink.name)"
+      switch sink.destination {
+      case .file(let destination): findings.append(folder(of: destination.path, subject: subject))
+      case .openLineage(let destination): findings += certificates(destination.caFile, subject: subject)
       }
     }
     findings += configuration.dbtArtifacts.map(artifacts)
@@ -66,6 +71,11 @@ public struct Inspection: Sendable {
   }
 
   // MARK: Checks
+
+  private func certificates(_ path: String?, subject: String) -> [Finding] {
+    guard let problem = path.flatMap(CertificateFile.problem(of:)) else { return [] }
+    return [Finding(grade: .bad, subject: subject, text: problem)]
+  }
 
   private func folder(of path: String, subject: String) -> Finding {
     let folder = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")

@@ -7,6 +7,9 @@ struct LeaseKeeper: Sendable {
   let book: LeaseBook
   let parts: PartKeeper
   let around: ServiceSurroundings
+  /// Called after each look at the leases, whatever came of it. The ledger's server may be away or silent for as long as it
+  /// likes: the daemon is alive all the same, and to be started anew would not help.
+  let looked: @Sendable () -> Void
 
   /// Looks after the leases until the sign is set.
   /// - Throws: `LedgerError` when this program is too old for the ledger, which a newer one has migrated.
@@ -21,6 +24,7 @@ struct LeaseKeeper: Sendable {
         // Whoever has a lease keeps it until somebody else has taken it, which every transaction asks for.
         around.noteLedger(error)
       } catch { around.noteLedger(error) }
+      looked()
       await stop.wait(seconds: LeaseBook.interval)
     }
   }

@@ -15,11 +15,12 @@ final class PassLeases: Sendable {
   init(_ book: LeaseBook) { self.book = book }
 
   /// Takes the leases of all these parts, or none.
+  /// - Parameter spare: parts that it works as too if nobody else has them.
   /// - Throws: `LedgerError`, of kind `inUse` when somebody else has one of them.
-  func take(_ parts: Set<PartName>, mode: String, path: String) async throws {
+  func take(_ parts: Set<PartName>, spare: Set<PartName> = [], mode: String, path: String) async throws {
     let wanted = parts.filter(\.kind.isLeased)
     try await book.enter(mode: mode, version: SyncerVersion.current)
-    let held = try await book.keep(wanted)
+    let held = try await book.keep(wanted.union(spare))
     if !wanted.isSubset(of: held.keys) {
       let reason = try await book.holder(ofOneOf: wanted)
       try await book.leave()

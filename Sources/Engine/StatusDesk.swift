@@ -4,7 +4,7 @@ import Platform
 ///
 /// However many ask, the ledger is read for them a fifth of the time at most: all who come while it is being read share
 /// the next reading, so that nobody is told what was before the question. A ledger that hangs is not waited for: then
-/// what the process knows itself is told alone.
+/// what the process knows itself is told alone. It is looked at again soon after it has come back.
 actor StatusDesk {
   /// Writes the answer to a question.
   typealias Writer = @Sendable (_ question: String, StatusReading.Outcome, LiveState) -> [UInt8]
@@ -13,6 +13,7 @@ actor StatusDesk {
   private let live: @Sendable () -> LiveState
   private let write: Writer
   private let patience: Double
+  private let longestRest: Double
   private let now: @Sendable () -> Double
   /// The reading under way or over, and the one that comes after it.
   private var current: Task<StatusReading, any Error>?
@@ -21,15 +22,17 @@ actor StatusDesk {
 
   /// - Parameters:
   ///   - patience: seconds that an answer waits for the ledger.
+  ///   - longestRest: seconds. A reading that takes much longer is no load but a wait for a server that does not answer.
   ///   - now: seconds on a clock that is never set.
   init(
     reading read: @escaping @Sendable () async throws -> StatusReading,
-    live: @escaping @Sendable () -> LiveState, patience: Double = 2,
+    live: @escaping @Sendable () -> LiveState, patience: Double = 2, longestRest: Double = 10,
     now: @escaping @Sendable () -> Double = monotonicSeconds, writing write: @escaping Writer
   ) {
     self.read = read
     self.live = live
     self.patience = patience
+    self.longestRest = longestRest
     self.now = now
     self.write = write
   }
@@ -67,7 +70,7 @@ actor StatusDesk {
       let begin = now()
       defer {
         let end = now()
-        restsUntil = end + 4 * (end - begin)
+        restsUntil = end + min(4 * (end - begin), longestRest)
       }
       return try await read()
     }

@@ -30,7 +30,7 @@ public struct StatusReading: Sendable {
     status = try await ledger.status()
     status.compare(
       airflow: Set(configuration.airflow.map(\.name)), accounts: Set(configuration.dbtCloud.map(\.name)),
-      sinks: Set(configuration.sinks.map(\.name)))
+      folders: Set(configuration.dbtArtifacts.map(\.name)), sinks: Set(configuration.sinks.map(\.name)))
     pollIntervals = Dictionary(configuration.airflow.map { ($0.name, $0.pollInterval.totalSeconds) }) { first, _ in
       first
     }

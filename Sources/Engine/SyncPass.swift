@@ -6,8 +6,8 @@ import Ledger
 import Platform
 import Sinks
 
-/// One full pass without a daemon: history to its end, every finished dbt run fetched, the outbox drained. Resumable: what
-/// was kept is not read or sent again.
+/// One full pass without a daemon: history to its end, every finished dbt run fetched, the outbox drained, what is too
+/// old deleted. Resumable: what was kept is not read or sent again.
 public struct SyncPass: Sendable {
   /// What to do, and how to tell about it.
   public struct Request: Sendable {
@@ -45,6 +45,8 @@ public struct SyncPass: Sendable {
     /// Pages of runs that were read to find those of lost tries.
     public var dbtPagesSearched = 0
     public var delivered = 0
+    /// DAG runs and dbt runs that were older than history is kept.
+    public var deleted = 0
     public var parked = 0
     public var pending = 0
     /// dbt runs that are still under way in dbt Cloud.
@@ -56,7 +58,7 @@ public struct SyncPass: Sendable {
     public var isWhole: Bool { failures.isEmpty && parked == 0 && pending == 0 }
   }
 
-  private let workshop: Workshop
+  let workshop: Workshop
   private static let tries = 4
 
   public init(_ configuration: Configuration) throws { workshop = try Workshop(configuration) }
@@ -73,7 +75,8 @@ public struct SyncPass: Sendable {
       as: Set(
         captures.map { PartName(.airflow, $0.instance) }
           + workshop.enrichments.map { PartName(.dbtCloud, $0.account.name) }
-          + workshop.sinks.map { PartName(.sink, $0.name) }))
+          + workshop.sinks.map { PartName(.sink, $0.name) }),
+      spare: [.upkeep])
     var outcome = Outcome()
     do {
       for capture in captures {
@@ -113,6 +116,7 @@ public struct SyncPass: Sendable {
         outcome.failures += read.problems
       }
       try await deliver(request, into: &outcome)
+      try await tidy(into: &outcome)
     } catch {
       await workshop.close()
       throw error

@@ -20,9 +20,9 @@ actor Upkeep {
 
   private var cursor: RetentionCursor?
   private var horizon: Instant?
-  private var deleted = RetentionOutcome()
+  /// What the pass under way, or the last one, has deleted.
+  private(set) var deleted = RetentionOutcome()
   private var nextPassAt: Int64?
-  private var collectsNodes = false
 
   /// Microseconds between two passes.
   private static let interval: Int64 = 3_600_000_000
@@ -48,20 +48,16 @@ actor Upkeep {
         nextPassAt = clock() + Self.interval
         try await ledger.note(deleted)
         if !deleted.isEmpty { outcome.finished = deleted }
-        collectsNodes = collectsNodes || deleted.dbtRuns > 0
       }
       outcome.hasMore = true
-    } else if collectsNodes, try await ledger.isAlone() {
-      let slice = try await ledger.collectNodes()
-      collectsNodes = !slice.isFinished
-      outcome.hasMore = !slice.isWaiting
-      if slice.deleted > 0 {
-        outcome.finished = RetentionOutcome()
-        outcome.finished?.nodes = slice.deleted
-      }
-    } else {
-      outcome.hasMore = try await ledger.shrink()
+      return outcome
     }
+    let slice = try await ledger.collectNodes()
+    if slice.deleted > 0 {
+      outcome.finished = RetentionOutcome()
+      outcome.finished?.nodes = slice.deleted
+    }
+    outcome.hasMore = slice.isFinished ? try await ledger.shrink() : true
     return outcome
   }
 

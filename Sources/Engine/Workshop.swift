@@ -1,5 +1,6 @@
 import Configuration
 import Ledger
+import Platform
 import Sinks
 
 /// All parts of a syncer, made at once from its configuration, for a pass that works with one after the other.
@@ -40,11 +41,13 @@ struct Workshop: Sendable {
   }
 
   /// Opens the ledger and tells it what is configured.
-  /// - Parameter parts: those that will be worked as; nil for all.
+  /// - Parameters:
+  ///   - parts: those that will be worked as; nil for all.
+  ///   - spare: those that will be worked as too, if nobody else does.
   /// - Throws: `LedgerError`; of kind `inUse` when another syncer works as one of them.
-  func open(mode: String, as parts: Set<PartName>? = nil) async throws {
+  func open(mode: String, as parts: Set<PartName>? = nil, spare: Set<PartName> = []) async throws {
     try await ledger.open()
-    try await leases?.take(parts ?? all, mode: mode, path: ledger.path)
+    try await leases?.take(parts ?? all, spare: spare, mode: mode, path: ledger.path)
     try await ledger.takeUp(configuration)
     try await ledger.noteStart(mode: mode, version: SyncerVersion.current)
   }
@@ -52,6 +55,14 @@ struct Workshop: Sendable {
   /// Runs `body` as that part: what it writes is kept as long as nobody else has taken the part over.
   func working<Result>(as part: PartName, _ body: () async throws -> Result) async rethrows -> Result {
     try await Fence.$current.withValue(leases?.fence(of: part)) { try await body() }
+  }
+
+  /// Whether what only one syncer does is done here, if it is asked for: a ledger that nobody shares, or that part's lease.
+  func works(as part: PartName) -> Bool { leases.map { $0.fence(of: part) != nil } ?? true }
+
+  /// Keeps the ledger within its bounds when nothing else is under way.
+  func upkeep() -> Upkeep {
+    Upkeep(ledger: ledger, expectsSources: !captures.isEmpty, clock: wallClockMicroseconds)
   }
 
   private var all: Set<PartName> {

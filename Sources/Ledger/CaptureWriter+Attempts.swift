@@ -31,6 +31,7 @@ extension CaptureWriter {
     _ snapshot: DagRunSnapshot, of dagRun: Int64, isWithheld: Bool, outbox: OutboxWriter?
   ) throws -> Int {
     var events = 0
+    var unwritten: [(attempt: TaskAttempt, told: Told)] = []
     for attempt in snapshot.attempts {
       var told = Told()
       if !isWithheld {
@@ -43,8 +44,9 @@ extension CaptureWriter {
         told.note(due, mark: sinks.mark)
         events += due.count
       }
-      try write(attempt, told, of: dagRun)
+      if database.isServer { unwritten.append((attempt, told)) } else { try write(attempt, told, of: dagRun) }
     }
+    try write(unwritten, of: dagRun)
     outcome.changedAttempts += snapshot.attempts.count
     return events
   }
@@ -131,21 +133,43 @@ extension CaptureWriter {
     }.run()
   }
 
+  /// Several by one statement.
+  private func write(_ attempts: [(attempt: TaskAttempt, told: Told)], of dagRun: Int64) throws {
+    for slice in slices(of: attempts, Self.insertAttempts.count) {
+      // No statement may write one row twice.
+      guard Set(slice.map(\.attempt.key)).count == slice.count else {
+        for one in slice { try write(one.attempt, one.told, of: dagRun) }
+        continue
+      }
+      try database.prepare(Self.insertAttempts[slice.count - 1]).binding { binder in
+        for one in slice {
+          binder(dagRun)
+          AttemptRow.bind(one.attempt, to: &binder)
+          one.told.bind(to: &binder)
+        }
+      }.run()
+    }
+  }
+
   private func write(_ attempt: TaskAttempt, _ told: Told, of dagRun: Int64) throws {
-    try database.prepare(Self.insertAttempt).binding {
+    try database.prepare(Self.insertAttempts[0]).binding {
       $0(dagRun)
       AttemptRow.bind(attempt, to: &$0)
       told.bind(to: &$0)
     }.run()
   }
 
-  private static let insertAttempt = SQL(
+  /// Of one attempt, of two, and so on.
+  private static let insertAttempts = (1...32).map { SQL(insert(attempts: $0)) }
+
+  private static func insert(attempts count: Int) -> String {
     """
     INSERT INTO attempt (dag_run, \(AttemptRow.columns), \(Told.columns))
-    VALUES (?, \(placeholders(AttemptRow.count + Told.count)))
+    VALUES \(placeholders(rows: count, of: 1 + AttemptRow.count + Told.count))
     ON CONFLICT (dag_run, task_id, map_index, try_number)
     DO UPDATE SET \(replacing("\(AttemptRow.factColumns), \(Told.columns)")), removed_at = NULL
-    """)
+    """
+  }
 
   /// The task instance that an attempt is a try of.
   private static func instance(of key: AttemptKey) -> AttemptKey {

@@ -79,7 +79,7 @@ extension CaptureWriter {
       try keepNew(proposal, of: dagRun)
       return 1
     }
-    let hasNewEvidence = try addEvidence(proposal.evidence, to: known.id)
+    let hasNewEvidence = try EvidenceWriter(database: database).add(proposal.evidence, to: known.id)
     let isSettled = known.isCandidate && !proposal.isCandidate
     let isAccountFound = known.accountID == nil && proposal.target?.accountID != nil
     // Between several accounts the same evidence, however strong, decides nothing when it is seen again.
@@ -165,11 +165,5 @@ extension CaptureWriter {
       $0(proposal.unresolved)
       $0(now)
     }.insert()
-  }
-
-  private func addEvidence(_ evidence: [Evidence], to link: Int64) throws -> Bool {
-    var isNew = false
-    for piece in evidence { isNew = try EvidenceWriter(database: database).add(piece, to: link) || isNew }
-    return isNew
   }
 }

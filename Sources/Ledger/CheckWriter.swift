@@ -59,6 +59,29 @@ struct CheckWriter {
     }
   }
 
+  /// What is known of the checks that a step is about to speak of: a server is asked for many at a time.
+  mutating func expect(_ step: DbtStep) throws {
+    guard let scope, database.isServer else { return }
+    var wanted: [String] = []
+    for index in step.results.indices where DbtOutcome(step.results[index]) != nil {
+      wanted.append(step.results[index].uniqueID)
+    }
+    for freshness in step.freshness { wanted.append(freshness.uniqueID) }
+    wanted.removeAll { states[$0] != nil }
+    for some in slices(of: wanted, Self.atOnce) where !isNew {
+      let before = states.count
+      try database.prepare(Self.selectStates).binding {
+        for uniqueID in some { $0(uniqueID) }
+        for _ in some.count..<Self.atOnce { $0(String?.none) }
+        $0(scope)
+      }.forEachRow { row in
+        var columns = Columns(row)
+        states[columns.text()] = State(&columns)
+      }
+      isNew = states.count == before
+    }
+  }
+
   mutating func note(_ result: DbtNodeResult, at position: Int, in step: DbtStep, node: Int64) throws {
     guard let outcome = DbtOutcome(result) else { return }
     try note(
@@ -81,6 +104,20 @@ struct CheckWriter {
     var last: Place
     /// Whether it is not written yet.
     var isChanged = false
+
+    init(id: Int64, node: Int64, outcome: String, since: Int64?, last: Place) {
+      (self.id, self.node, self.outcome, self.since, self.last) = (id, node, outcome, since, last)
+    }
+
+    /// As ``columns`` has it.
+    init(_ columns: inout Columns) {
+      self.init(
+        id: columns.integer(), node: columns.integer(), outcome: columns.text(), since: columns.optionalInteger(),
+        last: Place(at: columns.integer(), run: columns.integer(), step: columns.integer(), position: columns.integer())
+      )
+    }
+
+    static let columns = "id, node, outcome, since, last_at, last_run, last_step, last_position"
 
     mutating func note(_ outcome: DbtOutcome, _ place: Place, _ node: Int64) {
       (self.outcome, last, self.node, isChanged) = (outcome.description, place, node, true)
@@ -165,10 +202,7 @@ struct CheckWriter {
       $0(scope)
     }.firstRow { row in
       var columns = Columns(row)
-      return State(
-        id: columns.integer(), node: columns.integer(), outcome: columns.text(), since: columns.optionalInteger(),
-        last: Place(at: columns.integer(), run: columns.integer(), step: columns.integer(), position: columns.integer())
-      )
+      return State(&columns)
     }
   }
 
@@ -217,10 +251,11 @@ struct CheckWriter {
   }
 
   private static let selectState = SQL(
-    """
-    SELECT id, node, outcome, since, last_at, last_run, last_step, last_position FROM dbt_check
-    WHERE unique_id = ? AND scope = ?
-    """)
+    "SELECT \(State.columns) FROM dbt_check WHERE unique_id = ? AND scope = ?")
+  /// So few that a statement stays small, so many that a thousand checks take few of them.
+  private static let atOnce = 32
+  private static let selectStates = SQL(
+    "SELECT unique_id, \(State.columns) FROM dbt_check WHERE unique_id IN (\(placeholders(atOnce))) AND scope = ?")
   private static let insertCheck = SQL(
     """
     INSERT INTO dbt_check (scope, unique_id, node, outcome, since, last_at, last_run, last_step, last_position)

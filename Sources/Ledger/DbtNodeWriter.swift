@@ -7,6 +7,8 @@ typealias KeptNodes = [String: DbtNodeWriter.Kept]
 /// Nodes that are in the ledger already, before the run that they belong to.
 public struct KeptDbtNodes: Sendable {
   var nodes: KeptNodes = [:]
+  /// When the first of them was handed out; nil without any.
+  var moment: NodeHandout.Moment?
 
   public init() {}
 }
@@ -20,50 +22,123 @@ struct DbtNodeWriter {
     var relation: String?
   }
 
-  let database: any Database
-  private let witness: NodeWitness
+  private let handout: NodeHandout
   private var digest = NodeDigest()
-  /// Whether the node before this one was new.
+  /// Whether the nodes before were new.
   private var isNew = false
 
-  init(database: any Database, witness: NodeWitness = NodeWitness()) {
-    self.database = database
-    self.witness = witness
+  init(_ handout: NodeHandout) { self.handout = handout }
+
+  private var database: any Database { handout.database }
+
+  mutating func keep(_ node: DbtNode) throws -> Kept { try keep(row(of: node)) }
+
+  /// A node as it is kept.
+  private struct Row {
+    var node: DbtNode
+    var digest: [UInt8]
+    var columns, meta: String?
+
+    func bind(to binder: inout Binder) {
+      binder(bytes: digest)
+      DbtNodeRow.bind(node, columns: columns, meta: meta, to: &binder)
+    }
   }
 
-  mutating func keep(_ node: DbtNode) throws -> Kept {
+  private mutating func row(of node: DbtNode) throws -> Row {
     let (columns, meta) = (DbtNodeRow.text(node.columns), DbtNodeRow.text(node.meta))
     guard let digest = digest.digest(of: node, columns: columns, meta: meta) else {
       throw LedgerError(.other, path: database.name, detail: "libcrypto does not compute SHA-256")
     }
+    return Row(node: node, digest: digest, columns: columns, meta: meta)
+  }
+
+  private mutating func keep(_ row: Row) throws -> Kept {
     func find() throws -> Int64? {
-      try database.prepare(Self.select).binding { $0(bytes: digest) }.firstRow { $0.integer(0) }
+      try database.prepare(Self.select).binding { $0(bytes: row.digest) }.firstRow { $0.integer(0) }
     }
     // The nodes of a project are either mostly known or mostly new.
     var id = isNew ? nil : try find()
     if id == nil {
-      id = try database.prepare(Self.insert).binding {
-        $0(bytes: digest)
-        DbtNodeRow.bind(node, columns: columns, meta: meta, to: &$0)
-      }.insertUnlessKnown()
+      id = try database.prepare(Self.insert).binding { row.bind(to: &$0) }.insertUnlessKnown()
       isNew = id != nil
     }
     guard let id = try id ?? find() else { throw NothingInserted() }
-    witness.note(id)
-    return Kept(id: id, relation: node.relation)
+    try handout.note(id)
+    return Kept(id: id, relation: row.node.relation)
   }
 
   mutating func keep(_ nodes: [DbtNode]) throws -> KeptNodes {
     var kept: KeptNodes = [:]
     kept.reserveCapacity(nodes.count)
-    for node in nodes { kept[node.uniqueID] = try keep(node) }
+    try keep(nodes[...], in: &kept)
     return kept
   }
 
+  mutating func keep(_ nodes: ArraySlice<DbtNode>, in kept: inout KeptNodes) throws {
+    guard database.isServer else {
+      for node in nodes { kept[node.uniqueID] = try keep(node) }
+      return
+    }
+    for some in slices(of: nodes, Self.atOnce) { try keepSome(some, in: &kept) }
+  }
+
+  /// A server is asked once for all of them, and told once.
+  private mutating func keepSome(_ nodes: ArraySlice<DbtNode>, in kept: inout KeptNodes) throws {
+    let rows = try nodes.map { try row(of: $0) }
+    var ids = isNew ? [:] : try find(rows)
+    var missing = rows.filter { ids[$0.digest] == nil }
+    if missing.count == Self.atOnce {
+      let made = try insert(missing)
+      isNew = !made.isEmpty
+      ids.merge(made) { $1 }
+      missing = rows.filter { ids[$0.digest] == nil }
+      if !missing.isEmpty { ids.merge(try find(missing)) { $1 } }
+    } else {
+      isNew = true
+      for row in missing { ids[row.digest] = try keep(row).id }
+      isNew = missing.count * 2 > rows.count
+    }
+    for row in rows {
+      guard let id = ids[row.digest] else { throw NothingInserted() }
+      try handout.note(id)
+      kept[row.node.uniqueID] = Kept(id: id, relation: row.node.relation)
+    }
+  }
+
+  /// By digest.
+  private func find(_ rows: [Row]) throws -> [[UInt8]: Int64] {
+    try ids(
+      database.prepare(Self.selectSome).binding {
+        for row in rows { $0(bytes: row.digest) }
+        for _ in rows.count..<Self.atOnce { $0(bytes: nil) }
+      })
+  }
+
+  private func insert(_ rows: [Row]) throws -> [[UInt8]: Int64] {
+    try ids(database.prepare(Self.insertSome).binding { for row in rows { row.bind(to: &$0) } })
+  }
+
+  private func ids(_ statement: any Statement) throws -> [[UInt8]: Int64] {
+    var ids: [[UInt8]: Int64] = [:]
+    try statement.forEachRow { ids[$0.optionalBytes(0) ?? []] = $0.integer(1) }
+    return ids
+  }
+
+  /// So few that a statement stays small, so many that a thousand nodes take few of them.
+  private static let atOnce = 32
+
   private static let select = SQL("SELECT id FROM dbt_node WHERE digest = ?")
+  private static let selectSome = SQL("SELECT digest, id FROM dbt_node WHERE digest IN (\(placeholders(atOnce)))")
   private static let insert = SQL(
-    "INSERT INTO dbt_node (digest, \(DbtNodeRow.columns)) VALUES (\(placeholders(1 + DbtNodeRow.count))) ON CONFLICT (digest) DO NOTHING"
+    "INSERT INTO dbt_node (digest, \(DbtNodeRow.columns)) VALUES \(placeholders(rows: 1, of: 1 + DbtNodeRow.count)) ON CONFLICT (digest) DO NOTHING"
   )
+  private static let insertSome = SQL(
+    """
+    INSERT INTO dbt_node (digest, \(DbtNodeRow.columns))
+    VALUES \(placeholders(rows: atOnce, of: 1 + DbtNodeRow.count))
+    ON CONFLICT (digest) DO NOTHING RETURNING digest, id
+    """)
 
   /// The nodes that a step speaks of, by unique_id and in its order: those of its manifest, else as much as its results
   /// say of them.

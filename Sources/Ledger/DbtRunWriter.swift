@@ -5,7 +5,6 @@ import Storage
 /// Writes dbt runs within a transaction.
 struct DbtRunWriter {
   let database: any Database
-  var witness = NodeWitness()
 
   /// The row of a target, made when it is new. One that a mere number named and no account knew is asked for again
   /// when better evidence names it.
@@ -89,7 +88,7 @@ struct DbtRunWriter {
     var isNews = false
     for one in links where lineageRunID(one.run, one.attempt) == runID {
       let piece = Evidence(kind: "cause_run_id", value: runID)
-      isNews = try EvidenceWriter(database: database).add(piece, to: one.link) || isNews
+      isNews = try EvidenceWriter(database: database).add([piece], to: one.link) || isNews
     }
     return isNews
   }
@@ -164,22 +163,22 @@ struct DbtRunWriter {
 
   /// Keeps what the steps of a run did, in place of what is there of them, and what that says of checks.
   /// - Parameters:
-  ///   - nodes: those of each step, where they are kept already.
+  ///   - nodes: those of each step's manifest.
   ///   - checks: that of the transaction.
   func replaceSteps(
-    of id: Int64, with run: DbtRun, nodes: [KeptNodes] = [], checks: inout CheckWriter
+    of id: Int64, with run: DbtRun, nodes: [KeptNodes], _ handout: NodeHandout, checks: inout CheckWriter
   ) throws {
     for table in ["dbt_step", "dbt_result", "dbt_freshness"] {
       try database.prepare("DELETE FROM \(table) WHERE dbt_run = ?").binding { $0(id) }.run()
     }
     try checks.begin(run, id: id)
-    var writer = DbtNodeWriter(database: database, witness: witness)
-    for (number, step) in run.steps.enumerated() {
-      let nodes = try nodes.isEmpty ? writer.keep(DbtNodeWriter.nodes(of: step)) : nodes[number]
+    var writer = DbtNodeWriter(handout)
+    for (step, nodes) in zip(run.steps, nodes) {
       try database.prepare(Self.insertStep).binding {
         $0(id)
         DbtStepRow.bind(step, to: &$0)
       }.run()
+      try checks.expect(step)
       for (position, result) in step.results.enumerated() {
         let node = try nodes[result.uniqueID] ?? writer.keep(DbtNode(result))
         let inputs = result.inputs.compactMap { nodes[$0]?.id }

@@ -41,12 +41,25 @@ public struct DeliveryFilter: Hashable, Sendable {
 
   public init() {}
 
-  /// For rows `o` of `outbox`, or of a table like it, with their sink `s` and, where they have one, DAG run `r`.
+  /// Whether the row `o` of `outbox`, or of a table like it, is about a DAG run, or about a dbt run that is told without one
+  /// and is linked to it.
+  static func isOfDagRun(_ id: String) -> String {
+    """
+    (o.dag_run = \(id) OR o.dag_run = 0 AND EXISTS (SELECT 1 FROM link l
+      WHERE l.dbt_run = o.dbt_run AND l.is_candidate = 0 AND l.dag_run = \(id)))
+    """
+  }
+
+  /// For rows `o` of `outbox`, or of a table like it, with their sink `s` and, where they have one, DAG run `r`. What is
+  /// about a dbt run that no DAG run is the parent of belongs to those that are linked to it.
   static let condition = """
     (?1 = '[]' OR s.name IN (SELECT value FROM json_each(?1)))
       AND (?2 IS NULL OR instr(lower(coalesce(o.reason, '')), lower(?2)) > 0)
-      AND (?3 = '[]' OR EXISTS (SELECT 1 FROM json_each(?3) WHERE r.dag_id GLOB value))
-      AND (?4 IS NULL OR o.dag_run = ?4) AND (?5 IS NULL OR o.dbt_run = ?5)
+      AND (?3 = '[]' OR EXISTS (SELECT 1 FROM json_each(?3) WHERE r.dag_id GLOB value)
+        OR o.dag_run = 0 AND EXISTS (SELECT 1 FROM link l JOIN dag_run g ON g.id = l.dag_run, json_each(?3)
+          WHERE l.dbt_run = o.dbt_run AND l.is_candidate = 0 AND g.dag_id GLOB value))
+      AND (?4 IS NULL OR \(isOfDagRun("?4")))
+      AND (?5 IS NULL OR o.dbt_run = ?5)
       AND (?6 IS NULL OR o.made_at >= ?6) AND (?7 IS NULL OR o.made_at < ?7)
     """
 

@@ -5,13 +5,27 @@ import Storage
 struct FactsReader {
   let database: any Database
   private var lastRun: (id: Int64, run: DagRun, dag: Dag?, version: String?)?
+  /// What is known of attempts of the last run.
+  private var attempts: [AttemptKey: (attempt: TaskAttempt?, triggered: [DbtRunKey])] = [:]
+  private var attemptsOf: Int64 = 0
   private var lastDbtRun: (id: Int64, run: DbtRun?, parent: AttemptKey?)?
   /// Nodes of dbt projects by their row.
   var nodes: [Int64: DbtNode] = [:]
 
   init(database: any Database) { self.database = database }
 
-  mutating func facts(for item: OutboxItem) throws -> EventFacts {
+  /// What the events of `items` are made of, in their order. An item whose rows are gone gets empty facts.
+  mutating func facts(for items: [OutboxItem]) throws -> [EventFacts] {
+    var facts: [EventFacts] = []
+    facts.reserveCapacity(items.count)
+    for (index, item) in items.enumerated() {
+      if item.kind == .attempt, database.isServer { try lookAhead(items[index...]) }
+      facts.append(try self.facts(for: item))
+    }
+    return facts
+  }
+
+  private mutating func facts(for item: OutboxItem) throws -> EventFacts {
     var facts = EventFacts(run: nil, dag: nil, attempt: nil, dbtRun: nil, triggered: [], currentAttempts: [])
     if item.dagRun != 0, let known = try run(item.dagRun) {
       (facts.run, facts.dag, facts.airflowVersion) = (known.run, known.dag, known.version)
@@ -21,14 +35,13 @@ struct FactsReader {
       if item.transition?.isTerminal == true { facts.currentAttempts = try currentAttempts(of: item.dagRun) }
     case .attempt:
       if let key = item.attempt {
-        facts.attempt = try attempt(key, of: item.dagRun)
-        facts.triggered = try triggered(by: key, of: item.dagRun)
+        (facts.attempt, facts.triggered) = try known(key, of: item.dagRun)
       }
     case .dbtRun, .dbtNode, .dbtNodes:
       if let id = item.dbtRun {
         let known = try dbtRun(id)
         facts.dbtRun = known.run
-        if let parent = known.parent { facts.attempt = try attempt(parent, of: item.dagRun) }
+        if let parent = known.parent { facts.attempt = try self.known(parent, of: item.dagRun).attempt }
         if let node = item.node, let run = known.run { facts.dbtNode = try execution(of: node, in: id, of: run) }
       }
     case .record: break
@@ -63,29 +76,69 @@ struct FactsReader {
     return lastRun
   }
 
-  private func attempt(_ key: AttemptKey, of dagRun: Int64) throws -> TaskAttempt? {
-    try database.prepare(
-      "SELECT \(AttemptRow.columns) FROM attempt WHERE dag_run = ? AND task_id = ? AND map_index = ? AND try_number = ?"
-    ).binding {
-      $0(dagRun)
-      AttemptRow.bind(key, to: &$0)
-    }.firstRow { row in
+  private mutating func known(
+    _ key: AttemptKey, of dagRun: Int64
+  ) throws -> (attempt: TaskAttempt?, triggered: [DbtRunKey]) {
+    if attemptsOf != dagRun || attempts[key] == nil { try look(for: [key], of: dagRun) }
+    return attempts[key] ?? (nil, [])
+  }
+
+  /// Looks for several attempts at once, where each statement travels: for the first item, and for those of the same DAG
+  /// run that follow.
+  private mutating func lookAhead(_ items: ArraySlice<OutboxItem>) throws {
+    guard let first = items.first, let key = first.attempt else { return }
+    if attemptsOf == first.dagRun, attempts[key] != nil { return }
+    var keys: [AttemptKey] = []
+    var seen: Set<AttemptKey> = []
+    for item in items {
+      guard item.dagRun == first.dagRun, keys.count < Self.attemptsAtOnce else { break }
+      guard item.kind == .attempt, let key = item.attempt, seen.insert(key).inserted else { continue }
+      keys.append(key)
+    }
+    try look(for: keys, of: first.dagRun)
+  }
+
+  private mutating func look(for keys: [AttemptKey], of dagRun: Int64) throws {
+    if attemptsOf != dagRun {
+      attempts.removeAll(keepingCapacity: true)
+      attemptsOf = dagRun
+    }
+    for key in keys { attempts[key] = (nil, []) }
+    func bind(_ binder: inout Binder) {
+      binder(dagRun)
+      for key in keys { AttemptRow.bind(key, to: &binder) }
+      guard keys.count > 1, let last = keys.last else { return }
+      for _ in keys.count..<Self.attemptsAtOnce { AttemptRow.bind(last, to: &binder) }
+    }
+    let isOne = keys.count == 1
+    try database.prepare(isOne ? Self.selectAttempt : Self.selectAttempts).binding(bind).forEachRow { row in
       var columns = Columns(row)
-      return AttemptRow.read(&columns)
+      let attempt = AttemptRow.read(&columns)
+      attempts[attempt.key]?.attempt = attempt
+    }
+    try database.prepare(isOne ? Self.selectTriggered : Self.selectAllTriggered).binding(bind).forEachRow { row in
+      var columns = Columns(row)
+      let key = AttemptRow.readKey(&columns)
+      if let run = DbtRunKey(columns.text()) { attempts[key]?.triggered.append(run) }
     }
   }
 
-  private func triggered(by key: AttemptKey, of dagRun: Int64) throws -> [DbtRunKey] {
-    try database.prepare(
-      """
-      SELECT d.key FROM link l JOIN dbt_run d ON d.id = l.dbt_run
-      WHERE l.dag_run = ? AND l.task_id = ? AND l.map_index = ? AND l.try_number = ? AND l.confidence = 'exact'
-        AND l.relation IN ('triggered', 'reused', 'retried') ORDER BY l.run_id
-      """
-    ).binding {
-      $0(dagRun)
-      AttemptRow.bind(key, to: &$0)
-    }.rows { DbtRunKey($0.text(0)) }.compactMap(\.self)
+  // SQLite would go through all attempts of the DAG run for them, which may be ten thousand.
+  private static let attemptsAtOnce = 32
+  private static let theOne = "task_id = ? AND map_index = ? AND try_number = ?"
+  private static let theMany =
+    "(task_id, map_index, try_number) IN (VALUES \(placeholders(rows: attemptsAtOnce, of: 3)))"
+  static let selectAttempt = SQL("SELECT \(AttemptRow.columns) FROM attempt WHERE dag_run = ? AND \(theOne)")
+  static let selectAttempts = SQL("SELECT \(AttemptRow.columns) FROM attempt WHERE dag_run = ? AND \(theMany)")
+  static let selectTriggered = SQL(triggered(by: theOne))
+  static let selectAllTriggered = SQL(triggered(by: theMany))
+
+  private static func triggered(by attempts: String) -> String {
+    """
+    SELECT task_id, map_index, try_number, d.key FROM link l JOIN dbt_run d ON d.id = l.dbt_run
+    WHERE l.dag_run = ? AND \(attempts) AND l.confidence = 'exact'
+      AND l.relation IN ('triggered', 'reused', 'retried') ORDER BY l.run_id
+    """
   }
 
   private func currentAttempts(of dagRun: Int64) throws -> [TaskAttempt] {

@@ -23,6 +23,11 @@ struct HistoryOfEvents {
     static let condition = """
       (?1 IS NULL OR d.finished_at IS NULL OR d.finished_at >= ?1) AND (?2 IS NULL OR d.created_at < ?2)
       """
+
+    /// The same for the time of a row `h` of `outbox_history` that waits for dbt runs without a DAG run.
+    static let conditionOfRow = """
+      (h.since IS NULL OR d.finished_at IS NULL OR d.finished_at >= h.since) AND (h.until IS NULL OR d.created_at < h.until)
+      """
   }
 
   /// The rows of DAG runs that have something which has begun and not ended; 0 last, for dbt runs without one.
@@ -39,7 +44,7 @@ struct HistoryOfEvents {
   /// Parents before children, START before the terminal one, as they happened.
   /// - Parameter id: the DAG run's row; 0 for dbt runs without one.
   func events(of id: Int64) throws -> [Event] {
-    if id == 0 { return try dbtEvents(parent: nil) }
+    if id == 0 { return try dbtEvents("parent_dag_run IS ?3", nil, of: time) }
     guard
       let run = try database.prepare(
         """
@@ -67,7 +72,7 @@ struct HistoryOfEvents {
       let key = AttemptRow.readKey(&columns)
       events += wanted(Told(&columns), .attempt(run.key, key), .attempt(key))
     }
-    events += try dbtEvents(parent: id)
+    events += try dbtEvents("parent_dag_run = ?3", id)
     events += own.filter(\.event.transition.isTerminal)
     return events
   }
@@ -78,18 +83,20 @@ struct HistoryOfEvents {
     ORDER BY start_told, task_id, map_index, try_number
     """)
 
-  private func dbtEvents(parent: Int64?) throws -> [Event] {
-    let isMine = parent == nil ? "parent_dag_run IS ?3" : "parent_dag_run = ?3"
+  /// Those of a single dbt run.
+  func events(ofDbtRun id: Int64) throws -> [Event] { try dbtEvents("id = ?3", id) }
+
+  private func dbtEvents(_ isMeant: String, _ id: Int64?, of time: Time = Time()) throws -> [Event] {
     var events: [Event] = []
     try database.prepare(
       """
       SELECT id, key, node_events, \(Told.columns) FROM dbt_run d
-      WHERE \(isMine) AND start_told IS NOT NULL AND \(Time.condition) ORDER BY id
+      WHERE \(isMeant) AND start_told IS NOT NULL AND \(Time.condition) ORDER BY id
       """
     ).binding {
-      $0(parent == nil ? time.since : nil)
-      $0(parent == nil ? time.until : nil)
-      $0(parent)
+      $0(time.since)
+      $0(time.until)
+      $0(id)
     }.forEachRow { row in
       var columns = Columns(row)
       let id = columns.integer()

@@ -16,13 +16,16 @@ public actor LeaseBook {
   /// Of this syncer, as long as it runs.
   private nonisolated let holder: String
   private let database: PostgresDatabase
-  private let path: String
+  private let place: LedgerPlace
+  private var path: String { place.name }
+  /// Of the ledger that was entered; see ``LedgerServer/table(of:)``.
+  private var table: Int64?
 
   /// Nothing is opened yet.
   /// - Parameter place: of the ledger. nil is made for a file, whose lock nobody can share.
   public init?(_ place: LedgerPlace) throws {
     guard case .postgres(let configuration, let schema) = place else { return nil }
-    path = place.name
+    self.place = place
     holder = String(UInt64.random(in: 1...UInt64.max), radix: 16)
     let patience = Int(LeaseRule.patience * 1000)
     database = try PostgresDatabase(
@@ -36,7 +39,7 @@ public actor LeaseBook {
   /// Enters this syncer among those that work on the ledger.
   /// - Throws: ``LedgerError``
   public func enter(mode: String, version: String) throws {
-    try transaction {
+    table = try transaction {
       try database.prepare(
         """
         INSERT INTO daemon (id, host, pid, mode, version, started_at, seen_at)
@@ -51,14 +54,19 @@ public actor LeaseBook {
       }.run()
       // Of those that were killed, once nobody wants to know any more.
       try database.execute("DELETE FROM daemon WHERE seen_at < \(Self.now) - 3600000000")
+      return try LedgerServer.table(of: database)
     }
   }
 
   /// Renews the leases that are held and takes those of `wanted` that are free. Returns all that are held then, with their
   /// tokens.
-  /// - Throws: ``LedgerError``; what is held then is not known.
+  /// - Throws: ``LedgerError``; what is held then is not known. Of kind `moved` when the ledger is not the one that was
+  ///   entered.
   public func keep(_ wanted: Set<PartName>) throws -> [PartName: Int64] {
     let (rows, now) = try transaction {
+      if let table, try LedgerServer.table(of: database) != table {
+        throw LedgerError(.moved, path: path, detail: "another ledger is in its place")
+      }
       let version = Int(try database.integer("SELECT version FROM ledger") ?? 0)
       guard version <= LedgerServer.newestVersion else {
         throw LedgerError(.newerSchema(found: version, known: LedgerServer.newestVersion), path: path)
@@ -190,7 +198,8 @@ public actor LeaseBook {
 
   private func transaction<Result>(_ body: () throws -> Result) throws -> Result {
     do { return try database.transaction(body) } catch let error as PostgresError {
-      throw LedgerError(error, path: path)
+      guard let table else { throw LedgerError(error, path: path) }
+      throw LedgerServer.verdict(on: error, of: place, opened: table, in: database)
     }
   }
 

@@ -37,10 +37,11 @@ extension Ledger {
   private func keep(_ runs: ArraySlice<CompleteDbtRun>) throws -> Int {
     try write { database in
       let end = monotonicSeconds() + Self.secondsAtOnce
+      let handout = try NodeHandout(database)
       var checks = CheckWriter(database: database)
       var count = 0
       for one in runs where count == 0 || monotonicSeconds() < end {
-        try keepComplete(keptWords.kept(one.run), id: one.id, &checks, in: database)
+        try keepComplete(keptWords.kept(one.run), id: one.id, handout, &checks)
         count += 1
       }
       try checks.finish()
@@ -49,8 +50,9 @@ extension Ledger {
   }
 
   /// Keeps the nodes of each step, unless the ledger has just kept the same.
-  func nodesOfSteps(of run: DbtRun, in database: any Database) throws -> [KeptNodes] {
-    var writer = DbtNodeWriter(database: database, witness: nodeWitness)
+  func nodesOfSteps(of run: DbtRun, _ handout: NodeHandout) throws -> [KeptNodes] {
+    var writer = DbtNodeWriter(handout)
+    recentNodes.follow(handout.moment)
     return try run.steps.map { step in
       if let known = recentNodes.all(of: step) { return known }
       let kept = try writer.keep(DbtNodeWriter.nodes(of: step))

@@ -103,7 +103,7 @@ extension Ledger {
   public func keepComplete(_ run: DbtRun, id: Int64) async throws {
     let run = keptWords.kept(run)
     async let events = NodeRules.count(of: run)
-    let nodes = try await keepNodes(of: run, known: [:])
+    let nodes = try await keepNodes(of: run)
     let nodeEvents = await events
     try write { try keepComplete(run, id: id, nodes: nodes, nodeEvents: nodeEvents, in: $0) }
   }
@@ -115,7 +115,7 @@ extension Ledger {
   public func keepComplete(core run: DbtRun, nodes kept: KeptDbtNodes = KeptDbtNodes()) async throws {
     let run = keptWords.kept(run)
     async let events = NodeRules.count(of: run)
-    let nodes = try await keepNodes(of: run, known: kept.nodes)
+    let nodes = try await keepNodes(of: run, known: kept)
     let nodeEvents = await events
     try write { database in
       try database.prepare(
@@ -128,26 +128,31 @@ extension Ledger {
   }
 
   private func keepComplete(
-    _ run: DbtRun, id: Int64, nodes: [KeptNodes], nodeEvents: Int, in database: any Database
+    _ run: DbtRun, id: Int64, nodes: NodesOfSteps?, nodeEvents: Int, in database: any Database
   ) throws {
+    let handout = try NodeHandout(database)
     var checks = CheckWriter(database: database)
-    try keepComplete(run, id: id, nodes: nodes, nodeEvents: nodeEvents, &checks, in: database)
+    if let nodes { try handout.claim(nodes.steps, of: nodes.moment) }
+    try keepComplete(run, id: id, nodes: nodes?.steps, nodeEvents: nodeEvents, handout, &checks)
     try checks.finish()
   }
 
   /// - Parameters:
+  ///   - nodes: those of each step, where they are kept already.
   ///   - nodeEvents: how many there are about its nodes, where they are counted already.
+  ///   - handout: that of the transaction.
   ///   - checks: that of the transaction, to be finished after its last run.
   func keepComplete(
-    _ run: DbtRun, id: Int64, nodes: [KeptNodes] = [], nodeEvents: Int? = nil, _ checks: inout CheckWriter,
-    in database: any Database
+    _ run: DbtRun, id: Int64, nodes: [KeptNodes]? = nil, nodeEvents: Int? = nil, _ handout: NodeHandout,
+    _ checks: inout CheckWriter
   ) throws {
+    let database = handout.database
     // It may have been purged since it was asked for.
     guard try database.prepare(Self.selectRun).binding({ $0(id) }).firstRow({ _ in true }) == true else { return }
-    let writer = DbtRunWriter(database: database, witness: nodeWitness)
+    let writer = DbtRunWriter(database: database)
     _ = try writer.keepHead(run, id: id, nextFetchAt: 0)
     try writer.replaceSteps(
-      of: id, with: run, nodes: nodes.isEmpty ? nodesOfSteps(of: run, in: database) : nodes, checks: &checks)
+      of: id, with: run, nodes: nodes ?? nodesOfSteps(of: run, handout), handout, checks: &checks)
     try writer.bumpRecords(of: id)
     try writer.events(for: run, id: id, nodeEvents: nodeEvents, sinks: sinks, now: now)
     try writer.enqueueRecords(of: id, sinks: sinks, now: now)
@@ -159,36 +164,48 @@ extension Ledger {
   /// So many nodes are written within some tens of milliseconds.
   private static let nodesAtOnce = 4000
 
-  /// Keeps the nodes of a large run; empty for others, whose nodes are kept with their results.
-  private func keepNodes(of run: DbtRun, known: KeptNodes) async throws -> [KeptNodes] {
+  /// Nodes of each step of a run, kept by transactions of their own.
+  private struct NodesOfSteps {
+    var steps: [KeptNodes]
+    /// When the first of them was handed out.
+    var moment: NodeHandout.Moment
+  }
+
+  /// Keeps the nodes of a large run; nil for others, whose nodes are kept with their results.
+  private func keepNodes(of run: DbtRun, known: KeptDbtNodes = KeptDbtNodes()) async throws -> NodesOfSteps? {
     let count = run.steps.reduce(0) { $0 + max($1.nodes.count, $1.results.count) }
-    guard !known.isEmpty || count > Self.nodesAtOnce else { return [] }
+    guard !known.nodes.isEmpty || count > Self.nodesAtOnce else { return nil }
     var kept: [KeptNodes] = []
+    var moment = known.moment
     for step in run.steps {
       // A step without nodes could not use the manifest that the known ones are of.
-      var ofStep = step.nodes.isEmpty ? [:] : known
-      let nodes = DbtNodeWriter.nodes(of: step, but: ofStep)
-      if ofStep.isEmpty { ofStep.reserveCapacity(nodes.count) }
-      for start in stride(from: 0, to: nodes.count, by: Self.nodesAtOnce) {
-        try keep(nodes[start..<min(nodes.count, start + Self.nodesAtOnce)], in: &ofStep)
+      var ofStep = KeptDbtNodes()
+      (ofStep.nodes, ofStep.moment) = (step.nodes.isEmpty ? [:] : known.nodes, moment)
+      let nodes = DbtNodeWriter.nodes(of: step, but: ofStep.nodes)
+      if ofStep.nodes.isEmpty { ofStep.nodes.reserveCapacity(nodes.count) }
+      for some in slices(of: nodes, Self.nodesAtOnce) {
+        try keep(some, in: &ofStep)
         await Task.yield()
       }
-      kept.append(ofStep)
+      kept.append(ofStep.nodes)
+      moment = ofStep.moment
     }
-    return kept
+    return moment.map { NodesOfSteps(steps: kept, moment: $0) }
   }
 
   /// Keeps the nodes of a manifest while it is read. Other work of the ledger goes on between the pieces.
   public func keep(_ pieces: AsyncStream<[DbtNode]>) async throws -> KeptDbtNodes {
     var kept = KeptDbtNodes()
-    for await nodes in pieces { try keep(nodes[...], in: &kept.nodes) }
+    for await nodes in pieces { try keep(nodes[...], in: &kept) }
     return kept
   }
 
-  private func keep(_ nodes: ArraySlice<DbtNode>, in kept: inout KeptNodes) throws {
+  private func keep(_ nodes: ArraySlice<DbtNode>, in kept: inout KeptDbtNodes) throws {
     try write { database in
-      var writer = DbtNodeWriter(database: database, witness: nodeWitness)
-      for node in nodes { kept[node.uniqueID] = try writer.keep(node) }
+      let handout = try NodeHandout(database)
+      var writer = DbtNodeWriter(handout)
+      try writer.keep(nodes, in: &kept.nodes)
+      kept.moment = kept.moment ?? handout.moment
     }
   }
 

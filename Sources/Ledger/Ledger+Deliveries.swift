@@ -51,6 +51,14 @@ extension Ledger {
     }
   }
 
+  /// The dbt runs that are told as part of the DAG run `?1`, and those that are told without one and are linked to it.
+  private static let dbtRunsOfDagRun = """
+    SELECT id FROM dbt_run WHERE parent_dag_run = ?1
+    UNION SELECT l.dbt_run FROM link l JOIN dbt_run x ON x.id = l.dbt_run
+      WHERE l.dag_run = ?1 AND l.is_candidate = 0 AND x.parent_dag_run IS NULL
+    """
+  private static let isOfDagRun = DeliveryFilter.isOfDagRun("?1")
+
   private func deliveries(ofDagRun id: Int64) throws -> [SinkDeliveries] {
     try read { database in
       let made = try database.prepare(
@@ -58,10 +66,10 @@ extension Ledger {
         SELECT r.is_history, \(Told.countOfRow)
             + (SELECT count(c.start_told) + count(c.end_told) FROM dag_run_clear c WHERE c.dag_run = r.id),
           (SELECT count(a.start_told) + count(a.end_told) FROM attempt a WHERE a.dag_run = r.id),
-          (SELECT count(d.start_told) + count(d.end_told) FROM dbt_run d WHERE d.parent_dag_run = r.id),
+          (SELECT count(d.start_told) + count(d.end_told) FROM dbt_run d WHERE d.id IN (\(Self.dbtRunsOfDagRun))),
           \(OutboxWriter.hasLine),
-          (SELECT coalesce(sum(d.node_events), 0) FROM dbt_run d WHERE d.parent_dag_run = r.id)
-        FROM dag_run r WHERE r.id = ?
+          (SELECT coalesce(sum(d.node_events), 0) FROM dbt_run d WHERE d.id IN (\(Self.dbtRunsOfDagRun)))
+        FROM dag_run r WHERE r.id = ?1
         """
       ).binding { $0(id) }.firstRow {
         (
@@ -79,9 +87,9 @@ extension Ledger {
         if sink.wants(.dbtNodes) { count += made.dbtNodes }
         let left = try database.prepare(
           """
-          SELECT (SELECT \(Self.countOfItems) FROM outbox o WHERE o.sink = s.id AND o.dag_run = ?1 AND o.parked_at IS NULL)
+          SELECT (SELECT \(Self.countOfItems) FROM outbox o WHERE o.sink = s.id AND \(Self.isOfDagRun) AND o.parked_at IS NULL)
               + coalesce((SELECT h.events FROM outbox_history h WHERE h.sink = s.id AND h.dag_run = ?1), 0),
-            (SELECT count(*) FROM outbox o WHERE o.sink = s.id AND o.dag_run = ?1 AND o.parked_at IS NOT NULL)
+            (SELECT count(*) FROM outbox o WHERE o.sink = s.id AND \(Self.isOfDagRun) AND o.parked_at IS NOT NULL)
           FROM sink s WHERE s.name = ?2
           """
         ).binding {

@@ -8,7 +8,8 @@ extension Ledger {
   private static let itemsAtOnce = 500
 
   /// Has items tried again as soon as the sink comes to them: what is parked with no tries behind it, and what waits for its
-  /// next try. The bytes that are fixed stay. Returns how many items there were.
+  /// next try. The bytes that are fixed stay. A sink that is left alone for a while is not left alone any longer: whoever
+  /// asks knows better than its last answer. Returns how many items there were.
   public func retry(_ filter: DeliveryFilter) throws -> Int {
     var filter = filter
     if filter.states.isEmpty { filter.states = [.parked, .retrying] }
@@ -16,6 +17,7 @@ extension Ledger {
       // A line that shows the same facts waits already.
       try database.prepare(Self.removeOvertaken).binding { $0(number) }.run()
       try database.prepare(Self.setPending).binding { $0(number) }.run()
+      try database.prepare(Self.endSilence).binding { $0(number) }.run()
     }
   }
 
@@ -30,6 +32,8 @@ extension Ledger {
     UPDATE outbox SET parked_at = NULL, reason = NULL, answer_status = NULL, answer = NULL, tries = 0, not_before = 0
     WHERE id = ? AND (parked_at IS NOT NULL OR not_before > 0)
     """)
+  private static let endSilence = SQL(
+    "UPDATE sink SET not_before = 0 WHERE not_before > 0 AND id = (SELECT sink FROM outbox WHERE id = ?)")
 
   /// Takes items out of the outbox, never to be sent; a trace of each is kept, without the bytes. Returns how many items
   /// there were.

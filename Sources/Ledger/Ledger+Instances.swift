@@ -20,8 +20,6 @@ public struct InstanceProgress: Hashable, Sendable {
 
 /// What one poll found out about an instance, for `status`.
 public struct InstanceHealth: Hashable, Sendable {
-  public var airflowVersion: String?
-  public var alembicVersion: String?
   /// `primary` or `replica`.
   public var role: String?
   /// How far a replica is behind, in microseconds.
@@ -32,11 +30,8 @@ public struct InstanceHealth: Hashable, Sendable {
   public var readAt: Instant?
 
   public init(
-    airflowVersion: String?, alembicVersion: String?, role: String? = nil, replayLag: Int64? = nil,
-    pollMilliseconds: Double? = nil, readAt: Instant? = nil
+    role: String? = nil, replayLag: Int64? = nil, pollMilliseconds: Double? = nil, readAt: Instant? = nil
   ) {
-    self.airflowVersion = airflowVersion
-    self.alembicVersion = alembicVersion
     self.role = role
     self.replayLag = replayLag
     self.pollMilliseconds = pollMilliseconds
@@ -94,6 +89,24 @@ extension Ledger {
     }
   }
 
+  /// Notes what the schema of an instance tells, before anything is kept that was read with it: records and events
+  /// name the version.
+  /// - Parameters:
+  ///   - version: Airflow's version or range of versions (`2.10-2.11`); nil when the schema does not tell.
+  ///   - alembicHead: the schema's own version, from `alembic_version`; nil when that cannot be read.
+  public func noteSchema(of instance: InstanceName, version: String?, alembicHead: String?) throws {
+    try write { database in
+      try database.prepare("INSERT INTO airflow_instance (name) VALUES (?) ON CONFLICT DO NOTHING")
+        .binding { $0(instance) }.run()
+      try database.prepare("UPDATE airflow_instance SET airflow_version = ?, alembic_version = ? WHERE name = ?")
+        .binding {
+          $0(version)
+          $0(alembicHead)
+          $0(instance)
+        }.run()
+    }
+  }
+
   /// Notes a poll that worked, whether or not it found anything.
   public func noteHealth(_ health: InstanceHealth, of instance: InstanceName) throws {
     let now = now
@@ -102,13 +115,11 @@ extension Ledger {
       try database.prepare(
         """
         UPDATE airflow_instance SET connected = 1, error = NULL, error_since = NULL, last_poll_at = ?,
-          airflow_version = ?, alembic_version = ?, source_role = ?, replay_lag = ?, poll_milliseconds = ?
+          source_role = ?, replay_lag = ?, poll_milliseconds = ?
         WHERE name = ?
         """
       ).binding {
         $0(now)
-        $0(health.airflowVersion)
-        $0(health.alembicVersion)
         $0(health.role)
         $0(health.replayLag)
         $0(health.pollMilliseconds)

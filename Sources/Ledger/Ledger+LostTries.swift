@@ -171,8 +171,9 @@ extension Ledger {
       let reader = LostTryReader(database: database, lineageRunID: lineageRunID)
       let span = LostTryReader.span(Instant(microseconds: from), Instant(microseconds: to))
       let runs = try reader.runs(in: span)
-      let tries = try reader.tries(in: span, lineageIDs: Set(runs.compactMap(\.lineageRunID)))
-      let bystanders = runs.isEmpty ? [] : try reader.bystanders(of: tries, in: span)
+      // Without a run there is nothing to weigh: tasks of an account that nobody may read are many.
+      let tries = runs.isEmpty ? [] : try reader.tries(in: span, lineageIDs: Set(runs.compactMap(\.lineageRunID)))
+      let bystanders = try reader.bystanders(of: tries, in: span)
       let verdicts = Dictionary(
         zip(tries.map(\.id), judge(tries, runs: runs, bystanders: bystanders))
       ) { first, _ in first }

@@ -2,9 +2,6 @@ import ExecutionModel
 import Storage
 
 extension Ledger {
-  /// Whether no other syncer works on the ledger: one may remember nodes that nothing in the ledger names yet.
-  public func isAlone() throws -> Bool { try read { try members($0).count { $0.isAlive } <= 1 } }
-
   /// The syncers that share the ledger, the oldest first. A file has one, which its lock tells.
   func members(_ database: any Database) throws -> [LedgerStatus.Member] {
     guard !place.isFile else { return [] }
@@ -31,11 +28,12 @@ extension Ledger {
 
 extension LedgerStatus {
   /// Tells what the configuration names from what is left of what it named before.
-  public mutating func compare(airflow: Set<String>, accounts: Set<String>, sinks: Set<String>) {
+  public mutating func compare(airflow: Set<String>, accounts: Set<String>, folders: Set<String>, sinks: Set<String>) {
     for index in self.airflow.indices { self.airflow[index].isConfigured = airflow.contains(self.airflow[index].name) }
     for index in self.accounts.indices {
       self.accounts[index].isConfigured = accounts.contains(self.accounts[index].name)
     }
+    for index in self.folders.indices { self.folders[index].isConfigured = folders.contains(self.folders[index].name) }
     for index in self.sinks.indices { self.sinks[index].isConfigured = sinks.contains(self.sinks[index].name) }
   }
 }

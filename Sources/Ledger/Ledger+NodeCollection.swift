@@ -1,61 +1,52 @@
 import ExecutionModel
 import Storage
-import Synchronization
-
-/// Who was handed a node lately: it may be about to be named.
-final class NodeWitness: Sendable {
-  private let seen = Mutex<Set<Int64>?>(nil)
-
-  func begin() { seen.withLock { $0 = [] } }
-  func end() { seen.withLock { $0 = nil } }
-  func note(_ id: Int64) { seen.withLock { _ = $0?.insert(id) } }
-  func hasSeen(_ id: Int64) -> Bool { seen.withLock { $0?.contains(id) ?? true } }
-}
 
 /// The search for nodes that nothing names any more, between two steps.
 struct NodeCollection {
-  var startedAt: Int64
+  var number: Int64
   /// Nodes that were there when it began.
   var newest: Int64
   /// The last result that was looked at; nil when all were.
   var result: (run: Int64, step: Int64, position: Int64)? = (0, Int64.min, Int64.min)
-  /// Nodes that results name as their inputs, and those of checks.
+  /// Nodes that results name as their inputs.
   var read: Set<Int64> = []
   /// The last node that was looked at.
   var node: Int64 = 0
 }
 
 extension Ledger {
-  /// Microseconds after which whoever was handed a node before the search has named it.
-  private static let nodeGrace: Int64 = 3_600_000_000
   private static let resultsOfSlice = 5000
   private static let nodesOfSlice = 500
 
-  /// One step of deleting nodes that no result, check or list of inputs names any more. `isWaiting`: nothing can be done for a
-  /// while.
-  public func collectNodes() throws -> (deleted: Int, isFinished: Bool, isWaiting: Bool) {
-    let now = now
+  /// One step of deleting nodes that no result, check or list of inputs names any more, where dbt runs were deleted since
+  /// the last time, or it did not come to its end then.
+  public func collectNodes() throws -> (deleted: Int, isFinished: Bool) {
     guard var collection = nodeCollection else {
-      // Who hands out nodes from memory hands them out from the table from here on.
-      recentNodes = RecentNodes()
-      nodeWitness.begin()
-      let newest = try read { try $0.integer("SELECT max(id) FROM dbt_node") ?? 0 }
-      nodeCollection = NodeCollection(startedAt: now, newest: newest)
-      return (0, false, true)
+      guard try read({ try $0.integer("SELECT is_wanted + is_under_way FROM node_collection") ?? 0 }) > 0 else {
+        return (0, true)
+      }
+      nodeCollection = try write(begin)
+      return (0, false)
     }
-    if now >= collection.startedAt, now < collection.startedAt + Self.nodeGrace { return (0, false, true) }
     if collection.result != nil {
       try readInputs(&collection)
       nodeCollection = collection
-      return (0, false, false)
+      return (0, false)
     }
-    let before = collection.node
-    let deleted = try write { try deleteNodes(&collection, in: $0) }
-    nodeCollection = collection
-    guard collection.node == before || collection.node >= collection.newest else { return (deleted, false, false) }
+    // What fails, or finds that another began, begins anew.
     nodeCollection = nil
-    nodeWitness.end()
-    return (deleted, true, false)
+    let (deleted, isFinished) = try write { try deleteNodes(&collection, in: $0) }
+    if !isFinished { nodeCollection = collection }
+    return (deleted, isFinished)
+  }
+
+  /// From here on, who is handed a node says so.
+  private func begin(in database: any Database) throws -> NodeCollection {
+    try database.execute(
+      "UPDATE node_collection SET number = number + 1, is_under_way = 1, is_wanted = 0; DELETE FROM node_handed_out")
+    return NodeCollection(
+      number: try database.integer("SELECT number FROM node_collection") ?? 0,
+      newest: try database.integer("SELECT max(id) FROM dbt_node") ?? 0)
   }
 
   private func readInputs(_ collection: inout NodeCollection) throws {
@@ -75,12 +66,12 @@ extension Ledger {
       }
     }
     collection.result = count < Self.resultsOfSlice ? nil : last
-    guard collection.result == nil else { return }
-    let checked = try read { try $0.prepare("SELECT DISTINCT node FROM dbt_check").rows { $0.integer(0) } }
-    collection.read.formUnion(checked)
   }
 
-  private func deleteNodes(_ collection: inout NodeCollection, in database: any Database) throws -> Int {
+  private func deleteNodes(
+    _ collection: inout NodeCollection, in database: any Database
+  ) throws -> (deleted: Int, isFinished: Bool) {
+    guard try database.integer("SELECT number FROM node_collection") == collection.number else { return (0, true) }
     let nodes = try database.prepare(Self.selectNodes).binding {
       $0(collection.node)
       $0(collection.newest)
@@ -89,11 +80,13 @@ extension Ledger {
     var deleted = 0
     for node in nodes {
       collection.node = node.id
-      guard !node.isNamed, !collection.read.contains(node.id), !nodeWitness.hasSeen(node.id) else { continue }
-      try database.prepare("DELETE FROM dbt_node WHERE id = ?").binding { $0(node.id) }.run()
+      guard !node.isNamed, !collection.read.contains(node.id) else { continue }
+      try database.prepare(Self.delete).binding { $0(node.id) }.run()
       deleted += 1
     }
-    return deleted
+    guard nodes.count < Self.nodesOfSlice else { return (deleted, false) }
+    try database.execute("UPDATE node_collection SET is_under_way = 0; DELETE FROM node_handed_out")
+    return (deleted, true)
   }
 
   private static let selectInputs = SQL(
@@ -104,6 +97,9 @@ extension Ledger {
   private static let selectNodes = SQL(
     """
     SELECT n.id, EXISTS (SELECT 1 FROM dbt_result r WHERE r.node = n.id)
+      OR EXISTS (SELECT 1 FROM dbt_check c WHERE c.node = n.id)
+      OR EXISTS (SELECT 1 FROM node_handed_out h WHERE h.node = n.id)
     FROM dbt_node n WHERE n.id > ?1 AND n.id <= ?2 ORDER BY n.id LIMIT ?3
     """)
+  private static let delete = SQL("DELETE FROM dbt_node WHERE id = ?")
 }

@@ -172,21 +172,33 @@ extension Ledger {
   public func facts(for items: [OutboxItem]) throws -> [EventFacts] {
     try read { database in
       var reader = FactsReader(database: database)
-      return try items.map { try reader.facts(for: $0) }
+      return try reader.facts(for: items)
     }
   }
 
-  private static let setBody = SQL("UPDATE outbox SET body = ? WHERE id = ?")
-  private static let remove = SQL("DELETE FROM outbox WHERE id = ?")
+  /// What is fixed or deleted by one statement; no item has the number 0.
+  private static let itemsAtOnce = 64
+  private static let setBodies = SQL(
+    """
+    UPDATE outbox SET body = fixed.column2 FROM (VALUES \(placeholders(rows: itemsAtOnce, of: 2))) AS fixed
+    WHERE outbox.id = fixed.column1
+    """)
+  private static let remove = SQL("DELETE FROM outbox WHERE id IN (\(placeholders(itemsAtOnce)))")
 
   /// Fixes the bytes of items before the first of them is sent.
   public func fix(bodies: [(id: Int64, body: [UInt8])]) throws {
     guard !bodies.isEmpty else { return }
     try write { database in
-      for (id, body) in bodies {
-        try database.prepare(Self.setBody).binding {
-          $0(bytes: body)
-          $0(id)
+      for slice in slices(of: bodies, Self.itemsAtOnce) {
+        try database.prepare(Self.setBodies).binding { binder in
+          for (id, body) in slice {
+            binder(id)
+            binder(bytes: body)
+          }
+          for _ in slice.count..<Self.itemsAtOnce {
+            binder(Int64(0))
+            binder(bytes: [])
+          }
         }.run()
       }
       try noteFixed(bodies, in: database)
@@ -228,8 +240,11 @@ extension Ledger {
     let now = now
     try write { database in
       try noteTaken(report.delivered, ofSink: sink, in: database)
-      for id in report.delivered {
-        try database.prepare(Self.remove).binding { $0(id) }.run()
+      for slice in slices(of: report.delivered, Self.itemsAtOnce) {
+        try database.prepare(Self.remove).binding { binder in
+          for id in slice { binder(id) }
+          for _ in slice.count..<Self.itemsAtOnce { binder(Int64(0)) }
+        }.run()
       }
       if !report.delivered.isEmpty { Failpoint.acknowledge.pass() }
       for item in report.parked {

@@ -37,10 +37,10 @@ public struct PurgeCursor: Hashable, Sendable {
 
   var part: Part
   var row: Int64 = 0
+  /// In a trial: of dbt runs, how many of the DAG runs that have them would be gone by then.
+  var gone: [Int64: Int] = [:]
 
   public init() { part = .dagRuns }
-
-  init(part: Part) { self.part = part }
 }
 
 extension Ledger {
@@ -94,24 +94,36 @@ extension Ledger {
       next.row = run.id
       if run.isOpen {
         outcome.open += 1
-      } else if run.waiting > 0, !request.withPending {
+        continue
+      }
+      let dbtRuns = try dbtRuns(of: run.id, in: database)
+      let own = dbtRuns.filter { $0.others == next.gone[$0.id, default: 0] }
+      let waiting = own.reduce(run.waiting) { $0 + $1.waiting }
+      guard waiting == 0 || request.withPending else {
         outcome.waiting += 1
-        outcome.waitingDeliveries += run.waiting
+        outcome.waitingDeliveries += waiting
+        continue
+      }
+      outcome.deliveries += waiting
+      outcome.attempts += run.attempts
+      outcome.dagRuns += 1
+      if isTrial {
+        outcome.dbtRuns += own.count
+        // The links are still there, and so are dbt runs that none leads to.
+        for dbtRun in dbtRuns where dbtRun.isLinked ? dbtRun.others > 0 : dbtRun.others == 0 {
+          next.gone[dbtRun.id, default: 0] += 1
+        }
       } else {
-        outcome.deliveries += run.waiting
-        outcome.attempts += run.attempts
-        outcome.dagRuns += 1
-        outcome.dbtRuns +=
-          isTrial
-          ? try ownDbtRuns(of: run.id, in: database)
-          : try erase(dagRun: run.id, in: database)
-        if !isTrial, outcome.attempts >= Self.attemptsToPurgeAtOnce { return next }
+        outcome.dbtRuns += try erase(dagRun: run.id, in: database)
+        if outcome.attempts >= Self.attemptsToPurgeAtOnce { return next }
       }
     }
     if runs.count == Self.runsToPurgeAtOnce { return next }
     if !isTrial { try eraseEmptyDags(in: database) }
     // Without an attempt they are of no DAG and of no instance.
-    return request.dags.isEmpty && request.instances.isEmpty ? PurgeCursor(part: .dbtRuns) : nil
+    guard request.dags.isEmpty, request.instances.isEmpty else { return nil }
+    (next.part, next.row) = (.dbtRuns, 0)
+    return next
   }
 
   private static let waitingOfRun = """
@@ -138,18 +150,47 @@ extension Ledger {
       """,
       "DELETE FROM outbox WHERE dag_run = ?", "DELETE FROM outbox_history WHERE dag_run = ?",
     ] { try database.prepare(sql).binding { $0(id) }.run() }
-    return try RunEraser(database: database).erase(dagRun: id).dbtRuns
+    return try RunEraser(database: database, givesUp: true).erase(dagRun: id).dbtRuns
   }
 
-  /// dbt runs that only this DAG run has.
-  private func ownDbtRuns(of id: Int64, in database: any Database) throws -> Int {
-    try database.prepare(
-      """
-      SELECT count(DISTINCT l.dbt_run) FROM link l WHERE l.dag_run = ?1 AND l.dbt_run IS NOT NULL
-        AND NOT EXISTS (SELECT 1 FROM link o WHERE o.dbt_run = l.dbt_run AND o.dag_run <> ?1)
-      """
-    ).binding { $0(id) }.firstRow { Int($0.integer(0)) } ?? 0
+  /// A dbt run that goes with a DAG run when no other run has it.
+  private struct PurgedDbtRun {
+    var id: Int64
+    /// Whether a link of the DAG run leads to it; else it is only told as a part of it.
+    var isLinked: Bool
+    /// How many other DAG runs have it.
+    var others: Int
+    /// What waits of it apart from the DAG run.
+    var waiting: Int
   }
+
+  private func dbtRuns(of id: Int64, in database: any Database) throws -> [PurgedDbtRun] {
+    try database.prepare(Self.selectDbtRunsOfRun).binding { $0(id) }.rows {
+      PurgedDbtRun(
+        id: $0.integer(0), isLinked: $0.integer(1) > 0, others: Int($0.integer(2)), waiting: Int($0.integer(3)))
+    }
+  }
+
+  private static let dagRunsOfDbtRun = """
+    (SELECT l.dag_run FROM link l WHERE l.dbt_run = d.id
+      UNION SELECT l.dag_run FROM link_target t JOIN link l ON l.id = t.link WHERE t.dbt_run = d.id) AS linked
+    """
+  /// What waits of the dbt run `d` apart from a DAG run: items, and what history stands for.
+  private static let waitingOfDbtRun = """
+    (SELECT \(Ledger.countOfItems) FROM outbox o WHERE o.dag_run = 0 AND o.dbt_run = d.id)
+      + (SELECT coalesce(sum(CASE WHEN d.start_told IS NULL OR d.start_mark < h.since_mark
+            OR d.start_mark IS NULL AND h.since_mark IS NOT NULL THEN 0 ELSE 1 END
+          + CASE WHEN d.end_told IS NULL OR d.end_mark < h.since_mark
+            OR d.end_mark IS NULL AND h.since_mark IS NOT NULL THEN 0 ELSE 1 END), 0)
+        FROM sink s JOIN outbox_history h ON h.sink = s.id AND h.dag_run = 0
+        WHERE d.parent_dag_run IS NULL AND \(HistoryOfEvents.Time.conditionOfRow))
+    """
+  private static let selectDbtRunsOfRun = SQL(
+    """
+    SELECT d.id, (SELECT count(*) FROM \(dagRunsOfDbtRun) WHERE linked.dag_run = ?1),
+      (SELECT count(*) FROM \(dagRunsOfDbtRun) WHERE linked.dag_run <> ?1), \(waitingOfDbtRun)
+    FROM dbt_run d WHERE d.id IN (\(RunEraser.dbtRunsOfDagRun)) ORDER BY d.id
+    """)
 
   /// What is known of DAGs that have no run any more.
   private func eraseEmptyDags(in database: any Database) throws {
@@ -175,17 +216,15 @@ extension Ledger {
     var next = cursor
     for run in runs {
       next.row = run.id
+      if isTrial, cursor.gone[run.id] != nil { continue }
       if run.waiting > 0, !request.withPending {
         outcome.waiting += 1
         outcome.waitingDeliveries += run.waiting
         continue
       }
       outcome.deliveries += run.waiting
-      if isTrial {
+      if try isTrial || RunEraser(database: database, givesUp: true).eraseUnused(dbtRun: run.id) {
         outcome.dbtRuns += 1
-      } else {
-        try database.prepare("DELETE FROM outbox WHERE dag_run = 0 AND dbt_run = ?").binding { $0(run.id) }.run()
-        if try RunEraser(database: database).eraseUnused(dbtRun: run.id) { outcome.dbtRuns += 1 }
       }
     }
     return runs.count < Self.runsToPurgeAtOnce / 4 ? nil : next
@@ -193,7 +232,7 @@ extension Ledger {
 
   private static let selectDbtRunsToPurge = SQL(
     """
-    SELECT d.id, (SELECT \(Ledger.countOfItems) FROM outbox o WHERE o.dag_run = 0 AND o.dbt_run = d.id) FROM dbt_run d
+    SELECT d.id, \(waitingOfDbtRun) FROM dbt_run d
     WHERE d.id > ?1 AND (?2 IS NULL OR coalesce(d.finished_at, d.started_at, d.created_at) < ?2)
       AND (d.is_complete = 1 OR d.fetch_state <> 'known')
       AND NOT EXISTS (SELECT 1 FROM link l WHERE l.dbt_run = d.id)

@@ -201,10 +201,7 @@ extension Ledger {
   /// Items are about to be deleted.
   func noteTaken(_ ids: [Int64], ofSink sink: Int64, in database: any Database) throws {
     guard !ids.isEmpty, let meter = sinks.first(where: { $0.id == sink })?.meter else { return }
-    var rest = ids[...]
-    while !rest.isEmpty {
-      let slice = rest.prefix(Self.countedAtOnce)
-      rest = rest.dropFirst(slice.count)
+    for slice in slices(of: ids, Self.countedAtOnce) {
       let taken = try database.prepare(Self.selectTaken).binding { binder in
         for id in slice { binder(id) }
         // No item has this number.

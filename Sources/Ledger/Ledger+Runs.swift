@@ -68,7 +68,8 @@ extension Ledger {
         AND (?2 = '[]' OR EXISTS (SELECT 1 FROM json_each(?2) WHERE r.dag_id GLOB value))
         AND (?3 IS NULL OR r.dag_id = ?3) AND (?4 = '[]' OR r.state IN (SELECT value FROM json_each(?4)))
         AND (?5 IS NULL OR coalesce(r.start_date, r.queued_at) >= ?5) AND (?6 IS NULL OR coalesce(r.start_date, r.queued_at) < ?6)
-        AND (?7 IS NULL OR r.id IN (SELECT dag_run FROM link WHERE run_id = ?7 AND is_candidate = 0))
+        AND (?7 IS NULL OR r.id IN (SELECT dag_run FROM link WHERE run_id = ?7 AND run_id > 0 AND is_candidate = 0
+          UNION SELECT l.dag_run FROM dbt_run d JOIN link l ON l.dbt_run = d.id WHERE d.run_id = ?7 AND l.is_candidate = 0))
       ORDER BY 13 DESC NULLS LAST, r.source_id DESC LIMIT ?8
       """
     ).binding {

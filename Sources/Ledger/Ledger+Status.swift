@@ -82,7 +82,7 @@ extension Ledger {
       LedgerStatus(
         syncer: try syncer(database, isRunning: isInUse(database)), members: try members(database),
         airflow: try airflow(database),
-        accounts: try dbtAccounts(database),
+        accounts: try dbtAccounts(database), folders: try folders(database),
         sinks: try sinkStatus(database), links: try links(database, since: now - 86_400_000_000), path: path,
         isFile: place.isFile,
         bytes: try bytes(of: database), fullness: try fullness(of: Self.whole, in: database),

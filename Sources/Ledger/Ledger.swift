@@ -29,6 +29,10 @@ public actor Ledger {
   private let clock: @Sendable () -> Int64
   private var opened: (any Database)?
   private var lock: FileLock?
+  /// Of the database, when it was written last.
+  private var connections: Int?
+  /// Of a ledger in Postgres that is open for syncing; see ``LedgerServer/table(of:)``.
+  private var table: Int64?
 
   /// The sinks that get events and records, as the configuration has them.
   var sinks: [SinkRegistration] = []
@@ -40,7 +44,6 @@ public actor Ledger {
   var keptWords = KeptWords.all
   /// What was found while nodes that nothing names are looked for; see ``collectNodes()``.
   var nodeCollection: NodeCollection?
-  let nodeWitness = NodeWitness()
   /// What is written was committed, or is about to be.
   var recentNodes = RecentNodes()
   /// How large it may become; nil for as large as its disk.
@@ -88,7 +91,9 @@ public actor Ledger {
         opened = try LedgerServer(configuration: configuration, schema: schema, name: path).openForCorrecting()
       case (.file(let path), .reading): opened = try LedgerFile.openForReading(path)
       case (.postgres(let configuration, let schema), .syncing):
-        opened = try LedgerServer(configuration: configuration, schema: schema, name: path).openForWriting()
+        let database = try LedgerServer(configuration: configuration, schema: schema, name: path).openForWriting()
+        table = try database.snapshot { try LedgerServer.table(of: database) }
+        opened = database
       case (.postgres(let configuration, let schema), .reading):
         opened = try LedgerServer(configuration: configuration, schema: schema, name: path).openForReading()
       }
@@ -97,7 +102,7 @@ public actor Ledger {
 
   /// Closes the file or the connection. The ledger may be opened again.
   public func close() {
-    (opened, lookedAt) = (nil, nil)
+    (opened, lookedAt, connections, table) = (nil, nil, nil, nil)
     forgetTransaction()
     lock = nil
   }
@@ -139,6 +144,8 @@ public actor Ledger {
       let fence = place.isFile ? nil : Fence.current
       do {
         let result = try database.transaction {
+          forgetRowsOfOtherConnections(database)
+          try refuseOther(database)
           try fence?.check(in: database)
           try beginTransaction(in: database)
           let result = try body(database)
@@ -159,8 +166,26 @@ public actor Ledger {
   func read<Result>(_ body: (any Database) throws -> Result) throws -> Result {
     try guarded {
       let database = try current()
-      return try database.snapshot { try body(database) }
+      return try database.snapshot {
+        try refuseOther(database)
+        return try body(database)
+      }
     }
+  }
+
+  /// What is written to a ledger that was made in the place of the one that was opened would lack what was there: numbers
+  /// of sinks and rows that are known here mean others in it.
+  private func refuseOther(_ database: any Database) throws {
+    guard let table else { return }
+    try LedgerServer.refuse(otherThan: table, with: sinks.map(\.id).first { $0 > 0 }, in: database)
+  }
+
+  /// Behind another connection there may be a server that was promoted without the last that was written.
+  private func forgetRowsOfOtherConnections(_ database: any Database) {
+    guard !place.isFile, let connections = (database as? PostgresDatabase)?.connections, connections != self.connections
+    else { return }
+    if self.connections != nil { forgetTransaction() }
+    self.connections = connections
   }
 
   /// What was noted in memory while a transaction was under way that has failed.
@@ -180,6 +205,9 @@ public actor Ledger {
   func guarded<Result>(_ body: () throws -> Result) throws -> Result {
     do { return try body() } catch let error as SQLiteError {
       throw LedgerError(error, path: path)
-    } catch let error as PostgresError { throw LedgerError(error, path: path) }
+    } catch let error as PostgresError {
+      guard let table, let database = opened as? PostgresDatabase else { throw LedgerError(error, path: path) }
+      throw LedgerServer.verdict(on: error, of: place, opened: table, in: database)
+    }
   }
 }

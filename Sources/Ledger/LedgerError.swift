@@ -15,6 +15,8 @@ public struct LedgerError: Error, Sendable, CustomStringConvertible {
     case unmade
     /// The server cannot be reached, or the connection broke.
     case unreachable
+    /// The server is a standby, which only reads.
+    case standby
     /// The server refuses the role or its password.
     case refused
     /// The role lacks a right.
@@ -30,7 +32,7 @@ public struct LedgerError: Error, Sendable, CustomStringConvertible {
     case limit(bytes: Int64, atMost: Int64)
     case readOnly
     case corrupt
-    /// The file was removed or replaced while it was open.
+    /// The file was removed or replaced while it was open; of a ledger in Postgres, its schema or its database.
     case moved
     /// Locked by another process for longer than we wait.
     case busy
@@ -42,6 +44,8 @@ public struct LedgerError: Error, Sendable, CustomStringConvertible {
   public let path: String
   /// The cause in the database's words, where there is one.
   public let detail: String?
+  /// The right that the role lacks, as far as the server tells which.
+  private var grant: String?
 
   public init(_ kind: Kind, path: String, detail: String? = nil) {
     self.kind = kind
@@ -60,7 +64,9 @@ public struct LedgerError: Error, Sendable, CustomStringConvertible {
   init(_ error: PostgresError, path: String) {
     let kind: Kind =
       switch error.sqlState {
-      case "42501": .denied
+      case _ where error.isStandby: .standby
+      // No schema to make tables in: the role may not use the one that is there.
+      case "42501", "3F000": .denied
       case "53100": .full
       case "25006": .readOnly
       // Another transaction was in the way for longer than we wait.
@@ -74,12 +80,33 @@ public struct LedgerError: Error, Sendable, CustomStringConvertible {
         default: error.isSafeToRetry ? .unreachable : .other
         }
       }
-    self.init(kind, path: path, detail: error.description)
+    // What a role needs to read Airflow's database is not what it needs here.
+    self.init(kind, path: path, detail: kind == .denied ? error.facts : error.description)
+    grant = kind == .denied ? Self.grant(against: error) : nil
   }
+
+  /// What the owner must run, as far as the server's words tell; they may be in any language.
+  private static func grant(against error: PostgresError) -> String? {
+    let (message, query) = (error.message, error.query ?? "")
+    if error.kind == .connect { return "GRANT CONNECT ON DATABASE … TO \(role)" }
+    if query.hasPrefix("CREATE SCHEMA") {
+      return "GRANT CREATE ON DATABASE … TO \(role), for the schema airflow_syncer, which it makes and owns"
+    }
+    if error.sqlState == "3F000" || (message.contains("denied for schema") && query.hasPrefix("CREATE")) {
+      return "GRANT USAGE, CREATE ON SCHEMA airflow_syncer TO \(role)"
+    }
+    if message.contains("denied for schema") { return "GRANT USAGE ON SCHEMA airflow_syncer TO \(role)" }
+    guard message.contains("denied for table") || message.contains("denied for relation") else { return nil }
+    let writing = "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA airflow_syncer TO \(role)"
+    return ["INSERT", "UPDATE", "DELETE"].contains { query.hasPrefix($0) }
+      ? writing : "\(writing); SELECT alone will do for one that only reads"
+  }
+
+  private static let role = "the role of `ledger`"
 
   /// Whether the same call may succeed later without anybody's help. Where it is not known whether a transaction was kept,
   /// the same work again does no harm: it is compared with what is there, and what was told already is not told again.
-  public var isTransient: Bool { isLimit || kind == .full || kind == .busy || kind == .unreachable }
+  public var isTransient: Bool { isLimit || kind == .full || kind == .busy || kind == .unreachable || kind == .standby }
 
   /// Whether it is as large as it may become.
   public var isLimit: Bool { if case .limit = kind { true } else { false } }
@@ -95,7 +122,11 @@ public struct LedgerError: Error, Sendable, CustomStringConvertible {
       case .notALedger: "is a database of something else: set `ledger` to a path or a database of its own"
       case .unmade: "is not there yet: the daemon makes it at its first start, or run `airflow-syncer migrate`"
       case .unreachable: "cannot be reached; the daemon tries again"
+      case .standby:
+        "is a standby, which cannot be written: let `ledger` name the primary, or all servers with "
+          + "target_session_attrs=read-write; the daemon tries again"
       case .refused: "refuses this role: check the user and password of `ledger`"
+      case .denied where grant != nil: "lacks a right: run \(grant ?? "")"
       case .denied:
         "lacks a right: run GRANT CREATE ON DATABASE … TO the role of `ledger` for the syncer, which makes the schema "
           + "airflow_syncer and owns it; to read alone, GRANT USAGE ON SCHEMA airflow_syncer and "
@@ -114,8 +145,8 @@ public struct LedgerError: Error, Sendable, CustomStringConvertible {
         "is damaged: stop the daemon and move the file away with what lies beside it (-wal, -shm). Then put a copy in its "
           + "place, or what `sqlite3 DAMAGED .recover | sqlite3 LEDGER` saves, or nothing, to load the history anew"
       case .moved:
-        "was removed or replaced while it was open: put it back, or see that its folder is there; the daemon ends, and goes on "
-          + "with what it finds when it is started again"
+        "was removed or replaced while it was open: put it back, or see that its folder or database is there; the daemon ends, "
+          + "and goes on with what it finds when it is started again"
       case .busy: "is locked by another process"
       case .other: "failed"
       }

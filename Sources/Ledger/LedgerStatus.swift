@@ -79,6 +79,22 @@ public struct LedgerStatus: Sendable {
     public var errorSince: Instant?
   }
 
+  /// A folder of `dbt_artifacts`.
+  public struct Folder: Sendable {
+    public var name: String
+    /// Whether the configuration names it; what the ledger has of one that is gone stays there.
+    public var isConfigured = true
+    public var path: String
+    /// When it was looked at last, to a minute.
+    public var lookedAt: Instant
+    /// Invocations that were recorded, and when the last of them was.
+    public var runs: Int64
+    public var recordedAt: Instant?
+    /// What keeps something there from being recorded, or recorded whole.
+    public var error: String?
+    public var errorSince: Instant?
+  }
+
   /// What is put off because the ledger, or the outbox of a sink, is (nearly) full.
   public struct Fullness: Sendable {
     public var level: RoomLevel
@@ -164,6 +180,7 @@ public struct LedgerStatus: Sendable {
   public var members: [Member] = []
   public var airflow: [Airflow]
   public var accounts: [DbtAccount]
+  public var folders: [Folder] = []
   public var sinks: [Sink]
   public var links: Links
   public var path: String

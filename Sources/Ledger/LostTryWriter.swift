@@ -126,7 +126,7 @@ struct LostTryWriter {
 
   private func replaceEvidence(of link: Int64, with evidence: [Evidence]) throws {
     try database.prepare("DELETE FROM evidence WHERE link = ? AND kind IN \(Self.judged)").binding { $0(link) }.run()
-    for piece in evidence { try EvidenceWriter(database: database).add(piece, to: link) }
+    try EvidenceWriter(database: database).add(evidence, to: link)
   }
 
   private func replaceTargets(of link: Int64, with runs: [Int64]) throws {
@@ -175,26 +175,5 @@ extension TryVerdict {
     case .ambiguous(let fitting, let count, let isContested):
       "ambiguous \(count)\(isContested ? " contested" : "") \(fitting.map { String($0.run) }.joined(separator: ","))"
     }
-  }
-}
-
-/// Adds evidence to links, behind what is there.
-struct EvidenceWriter {
-  let database: any Database
-
-  /// Returns whether it is new.
-  @discardableResult
-  func add(_ piece: Evidence, to link: Int64) throws -> Bool {
-    try database.prepare(
-      """
-      INSERT INTO evidence (link, position, kind, value)
-      SELECT ?1, coalesce((SELECT max(position) FROM evidence WHERE link = ?1), 0) + 1, ?2, ?3
-      WHERE NOT EXISTS (SELECT 1 FROM evidence WHERE link = ?1 AND kind = ?2 AND value = ?3)
-      """
-    ).binding {
-      $0(link)
-      $0(piece.kind)
-      $0(piece.value)
-    }.change() > 0
   }
 }

@@ -5,11 +5,17 @@ import ExecutionModel
 struct RecentNodes {
   private var facts: [String: DbtNode] = [:]
   private var kept: KeptNodes = [:]
+  private var moment: NodeHandout.Moment?
 
   /// Nodes that are remembered at most: some megabytes.
   private let limit: Int
 
   init(limit: Int = 2000) { self.limit = limit }
+
+  /// Forgets what was handed out at another moment.
+  mutating func follow(_ moment: NodeHandout.Moment) {
+    if moment != self.moment { (facts, kept, self.moment) = ([:], [:], moment) }
+  }
 
   /// Notes the nodes of a step's manifest.
   mutating func note(_ step: DbtStep, _ kept: KeptNodes) {

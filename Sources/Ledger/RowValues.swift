@@ -32,3 +32,16 @@ func replacing(_ columns: String) -> String {
 
 /// `?, ?, …`
 func placeholders(_ count: Int) -> String { Array(repeating: "?", count: count).joined(separator: ", ") }
+
+/// `(?, ?, …), (?, ?, …), …`
+func placeholders(rows: Int, of columns: Int) -> String {
+  Array(repeating: "(\(placeholders(columns)))", count: rows).joined(separator: ", ")
+}
+
+/// Slices of so many elements each; the last may have fewer.
+func slices<Elements: RandomAccessCollection>(of elements: Elements, _ count: Int) -> [Elements.SubSequence]
+where Elements.Index == Int {
+  stride(from: elements.startIndex, to: elements.endIndex, by: count).map {
+    elements[$0..<min($0 + count, elements.endIndex)]
+  }
+}

@@ -7,6 +7,8 @@ struct RunEraser {
   let database: any Database
   /// dbt runs that are over since then stay, and those that the history of a check needs; nil: none does.
   var horizon: Instant?
+  /// What waits for a sink of a dbt run goes with it, instead of keeping it.
+  var givesUp = false
 
   /// What was deleted.
   struct Count {
@@ -24,19 +26,20 @@ struct RunEraser {
   /// A DAG run, with those of its dbt runs that no other run has.
   func erase(dagRun id: Int64) throws -> Count {
     var count = Count(dagRuns: 1)
-    let dbtRuns = try database.prepare(
-      """
-      SELECT dbt_run FROM link WHERE dag_run = ?1 AND dbt_run IS NOT NULL
-      UNION SELECT t.dbt_run FROM link l JOIN link_target t ON t.link = l.id WHERE l.dag_run = ?1
-      UNION SELECT id FROM dbt_run WHERE parent_dag_run = ?1
-      """
-    ).binding { $0(id) }.rows { $0.integer(0) }
+    let dbtRuns = try database.prepare(Self.dbtRunsOfDagRun).binding { $0(id) }.rows { $0.integer(0) }
     for sql in Self.eraseLinks { try database.prepare(sql).binding { $0(id) }.run() }
     count.attempts = try database.prepare(Self.eraseAttempts).binding { $0(id) }.change()
     for sql in Self.eraseRun { try database.prepare(sql).binding { $0(id) }.run() }
     for dbtRun in dbtRuns.sorted() where try eraseUnused(dbtRun: dbtRun) { count.dbtRuns += 1 }
     return count
   }
+
+  /// The dbt runs that go with the DAG run `?1`, unless another run has them.
+  static let dbtRunsOfDagRun = """
+    SELECT dbt_run FROM link WHERE dag_run = ?1 AND dbt_run IS NOT NULL
+    UNION SELECT t.dbt_run FROM link l JOIN link_target t ON t.link = l.id WHERE l.dag_run = ?1
+    UNION SELECT id FROM dbt_run WHERE parent_dag_run = ?1
+    """
 
   private static let eraseLinks = [
     "DELETE FROM evidence WHERE link IN (SELECT id FROM link WHERE dag_run = ?)",
@@ -51,11 +54,11 @@ struct RunEraser {
   private static let eraseAttempts = SQL("DELETE FROM attempt WHERE dag_run = ?")
   private static let eraseRun = ["DELETE FROM dag_run_clear WHERE dag_run = ?", "DELETE FROM dag_run WHERE id = ?"]
 
-  /// Deletes a dbt run unless an attempt leads to it, it waits for a sink, or it is too young. Returns whether it did.
+  /// Deletes a dbt run unless an attempt leads to it, it waits for a sink and is not given up, or it is too young. Returns
+  /// whether it did.
   func eraseUnused(dbtRun id: Int64) throws -> Bool {
-    guard try database.prepare(Self.selectUnused).binding({ $0(id) }).firstRow({ _ in true }) == true else {
-      return false
-    }
+    let unused = givesUp ? Self.selectWithoutLink : Self.selectUnused
+    guard try database.prepare(unused).binding({ $0(id) }).firstRow({ _ in true }) == true else { return false }
     if let horizon {
       let isOld = try database.prepare(Self.selectOld).binding {
         $0(id)
@@ -64,14 +67,21 @@ struct RunEraser {
       }.firstRow { _ in true }
       guard isOld == true else { return false }
     }
+    if givesUp {
+      try database.prepare("DELETE FROM outbox WHERE dag_run = 0 AND dbt_run = ?").binding { $0(id) }.run()
+    }
     try erase(dbtRun: id)
     return true
   }
 
-  private static let selectUnused = SQL(
-    """
+  private static let withoutLink = """
     SELECT 1 FROM dbt_run d WHERE d.id = ?1 AND NOT EXISTS (SELECT 1 FROM link l WHERE l.dbt_run = d.id)
       AND NOT EXISTS (SELECT 1 FROM link_target t WHERE t.dbt_run = d.id)
+    """
+  private static let selectWithoutLink = SQL(withoutLink)
+  private static let selectUnused = SQL(
+    """
+    \(withoutLink)
       AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.dag_run = 0 AND o.dbt_run = d.id)
       AND NOT EXISTS (SELECT 1 FROM sink s JOIN outbox_history h ON h.sink = s.id AND h.dag_run = 0)
     """)
@@ -90,6 +100,7 @@ struct RunEraser {
     let checks = try database.prepare("SELECT DISTINCT check_id FROM dbt_check_outcome WHERE dbt_run = ?")
       .binding { $0(id) }.rows { $0.integer(0) }
     for sql in Self.eraseDbtRun { try database.prepare(sql).binding { $0(id) }.run() }
+    try database.prepare(Self.wantCollection).run()
     for check in checks { try correct(check, without: id) }
   }
 
@@ -98,6 +109,7 @@ struct RunEraser {
     "DELETE FROM dbt_step WHERE dbt_run = ?", "DELETE FROM dbt_check_outcome WHERE dbt_run = ?",
     "DELETE FROM dbt_run WHERE id = ?",
   ]
+  private static let wantCollection = SQL("UPDATE node_collection SET is_wanted = 1 WHERE is_wanted = 0")
 
   /// A check whose last run is gone says what the run before it said.
   private func correct(_ check: Int64, without dbtRun: Int64) throws {

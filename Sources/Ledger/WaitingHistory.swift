@@ -103,21 +103,7 @@ struct WaitingHistory {
 }
 
 extension WaitingHistory {
-  /// How many events were told of the DAG run `r` that a sink wants.
-  static func eventsOfDagRun(for sink: SinkRegistration) -> String {
-    var terms: [String] = []
-    if sink.wants(.dagRuns) {
-      terms.append(Told.countOfRow)
-      terms.append("(SELECT count(start_told) + count(end_told) FROM dag_run_clear WHERE dag_run = r.id)")
-    }
-    if sink.wants(.attempts) {
-      terms.append("(SELECT count(start_told) + count(end_told) FROM attempt WHERE dag_run = r.id)")
-    }
-    terms.append("(SELECT \(eventsOfDbtRuns(for: sink)) FROM dbt_run WHERE parent_dag_run = r.id)")
-    return terms.joined(separator: " + ")
-  }
-
-  /// The same of all rows of `dbt_run`.
+  /// How many events were told of all rows of `dbt_run` that a sink wants.
   static func eventsOfDbtRuns(for sink: SinkRegistration) -> String {
     var terms = ["0"]
     if sink.wants(.dbtRuns) { terms.append("count(start_told) + count(end_told)") }

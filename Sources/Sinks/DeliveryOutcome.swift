@@ -9,7 +9,7 @@ public enum DeliveryOutcome: Hashable, Sendable {
   case silence(after: Double?, reason: String)
   /// The backend refuses it for good.
   case parked(reason: String, status: Int, answer: String)
-  /// The backend refuses the token, and would with any item.
+  /// The backend refuses the token, and most likely would with any item.
   case tokenRefused(status: Int, answer: String)
   /// Nobody knows whether it came through. The fault is the backend's, or `mayBeItsOwn`: an item that makes a server
   /// break off looks the same.

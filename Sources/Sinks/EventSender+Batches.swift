@@ -39,14 +39,12 @@ extension EventSender {
         return sent
       }
       let outcome = DeliveryOutcome.of(response, now: clock(), hiding: secrets)
-      guard case .parked(_, let status, _) = outcome, events.count > 1 else {
-        return Sent(tried: all(events, outcome))
-      }
+      guard events.count > 1, outcome.mayBeOfOneEvent else { return Sent(tried: all(events, outcome)) }
       let middle = events.count / 2
       var sent = await sendInTurn([Array(events[..<middle]), Array(events[middle...])]) {
         await sendBatch($0, over: lane)
       }
-      if status == 413 { sent.tooManyBytes = min(sent.tooManyBytes ?? .max, Self.size(of: events)) }
+      if response.status == 413 { sent.tooManyBytes = min(sent.tooManyBytes ?? .max, Self.size(of: events)) }
       return sent
     }
   }
@@ -119,5 +117,16 @@ extension EventSender {
       if Task.isCancelled || next.tried.contains(where: \.outcome.stopsTheSink) { break }
     }
     return sent
+  }
+}
+
+extension DeliveryOutcome {
+  /// Whether a batch is refused for good, perhaps for one of its events. A token that is refused with 403 is so for the
+  /// first event alone, too.
+  fileprivate var mayBeOfOneEvent: Bool {
+    switch self {
+    case .parked, .tokenRefused(status: 403, _): true
+    case .delivered, .retry, .silence, .tokenRefused, .unanswered: false
+    }
   }
 }

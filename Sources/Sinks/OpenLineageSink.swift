@@ -63,7 +63,7 @@ public actor OpenLineageSink: Sink {
       round.wasIdle = true
       return round
     }
-    let prepared = try await prepare([item])
+    let prepared = try await prepare(try await page(of: [item]))
     round.add(prepared.impossible)
     guard let event = prepared.ready.first else {
       try await ledger.note(prepared.impossible, ofSink: progress.id)
@@ -83,16 +83,22 @@ public actor OpenLineageSink: Sink {
   // MARK: Many events
 
   private enum Step: Sendable {
-    case fed(Prepared, last: Int64?)
+    case read(DeliverySession.Page)
+    case fed(Prepared)
     case sent([EventSender.Ready], EventSender.Sent, lane: Int)
     case kept(DeliveryRound)
-    case failed(any Error, duringKeeping: Bool)
+    case failed(any Error, Work)
     case rested
   }
+
+  /// What failed.
+  private enum Work { case reading, preparing, keeping }
 
   /// Delivers for some seconds, or until nothing is due or the backend has to be left alone.
   private func deliverMany(_ progress: SinkProgress) async throws -> DeliveryRound {
     var session = DeliverySession(lanes: sender.laneCount, limits: limits, now: monotonicSeconds())
+    // What was passed by because it was not due then stays so to the end: what comes after it in its run waits for it.
+    let due = clock()
     var round = DeliveryRound()
     var hasRead = false
     var failure: (any Error)?
@@ -100,12 +106,14 @@ public actor OpenLineageSink: Sink {
       while true {
         if Task.isCancelled { session.end() }
         let actions = session.next(now: monotonicSeconds())
-        for action in actions { begin(action, progress, hasTaken: session.hasTaken, in: &group) }
+        for action in actions { begin(action, progress, due: due, hasTaken: session.hasTaken, in: &group) }
         if actions.isEmpty, session.isIdle { break }
         switch await group.next() {
-        case .fed(let prepared, let last)?:
-          hasRead = hasRead || last != nil
-          session.feed(prepared.ready, last: last)
+        case .read(let page)?:
+          hasRead = hasRead || !page.items.isEmpty
+          session.read(page)
+        case .fed(let prepared)?:
+          session.feed(prepared.ready)
           round.add(prepared.impossible)
         case .sent(let events, let sent, let lane)?:
           session.finish(events, sent, lane: lane)
@@ -114,9 +122,13 @@ public actor OpenLineageSink: Sink {
         case .kept(let part)?:
           session.kept()
           round.add(part)
-        case .failed(let error, let duringKeeping)?:
+        case .failed(let error, let work)?:
           failure = failure ?? error
-          if duringKeeping { session.kept() } else { session.feedFailed() }
+          switch work {
+          case .reading: session.readFailed()
+          case .preparing: session.feedFailed()
+          case .keeping: session.kept()
+          }
           session.end()
         case .rested?: session.wakeUp()
         case nil: break
@@ -133,19 +145,30 @@ public actor OpenLineageSink: Sink {
     guard takesBatches == true else { return DeliverySession.Limits(portion: .single, lowWater: 256, page: 512) }
     let events = sender.endpoint.batchEvents
     return DeliverySession.Limits(
-      portion: .batch(events: events, bytes: batchBytes), lowWater: min(2 * events, 1000), page: min(2 * events, 1000))
+      portion: .batch(events: events, bytes: batchBytes), lowWater: min(2 * events, 1000), page: min(events, 500))
   }
 
   private func begin(
-    _ action: DeliverySession.Action, _ progress: SinkProgress, hasTaken: Bool, in group: inout TaskGroup<Step>
+    _ action: DeliverySession.Action, _ progress: SinkProgress, due: Int64, hasTaken: Bool,
+    in group: inout TaskGroup<Step>
   ) {
     switch action {
-    case .feed(let cursor, let limit):
+    case .read(let cursor, let limit):
       group.addTask {
         do {
-          let (prepared, last) = try await self.read(after: cursor, limit: limit, progress)
-          return .fed(prepared, last: last)
-        } catch { return .failed(error, duringKeeping: false) }
+          let items = try await self.ledger.pendingItems(ofSink: progress.id, now: due, limit: limit, after: cursor)
+          return .read(try await self.page(of: items))
+        } catch { return .failed(error, .reading) }
+      }
+    case .prepare(let page):
+      group.addTask {
+        do {
+          let prepared = try await self.prepare(page)
+          if !prepared.impossible.parked.isEmpty {
+            try await self.ledger.note(prepared.impossible, ofSink: progress.id)
+          }
+          return .fed(prepared)
+        } catch { return .failed(error, .preparing) }
       }
     case .send(let events, let lane):
       let sender = sender
@@ -161,7 +184,7 @@ public actor OpenLineageSink: Sink {
           var round = DeliveryRound()
           try await self.keep(tried, hasTaken: hasTaken, progress, &round)
           return .kept(round)
-        } catch { return .failed(error, duringKeeping: true) }
+        } catch { return .failed(error, .keeping) }
       }
     case .rest:
       group.addTask {
@@ -169,15 +192,6 @@ public actor OpenLineageSink: Sink {
         return .rested
       }
     }
-  }
-
-  private func read(
-    after cursor: Int64, limit: Int, _ progress: SinkProgress
-  ) async throws -> (Prepared, last: Int64?) {
-    let items = try await ledger.pendingItems(ofSink: progress.id, now: clock(), limit: limit, after: cursor)
-    let prepared = try await prepare(items)
-    if !prepared.impossible.parked.isEmpty { try await ledger.note(prepared.impossible, ofSink: progress.id) }
-    return (prepared, items.last?.id)
   }
 
   /// Keeps what became of items, and tells the round.
@@ -202,26 +216,33 @@ public actor OpenLineageSink: Sink {
     var impossible = Ledger.DeliveryReport()
   }
 
-  /// The items with the bytes that they have or now get, and those of which no event can be made.
-  private func prepare(_ items: [OutboxItem]) async throws -> Prepared {
+  /// The items with what is needed for the bytes of those that have none.
+  private nonisolated func page(of items: [OutboxItem]) async throws -> DeliverySession.Page {
     // Bytes that were fixed before a limit was set are made anew: the backend cannot have taken them.
     let bare = items.filter { item in item.body.map { !naming.fits($0) } ?? true }
-    if bare.isEmpty {
-      return Prepared(ready: items.compactMap { item in item.body.map { .init(item: item, body: $0) } })
-    }
-    let facts = try await ledger.facts(for: bare)
-    var made: [Int64: [UInt8]] = [:]
+    let facts = bare.isEmpty ? [] : try await ledger.facts(for: bare)
+    return DeliverySession.Page(items: items, facts: Dictionary(zip(bare.map(\.id), facts)) { first, _ in first })
+  }
+
+  /// The items with the bytes that they have or now get, and those of which no event can be made. On no actor: making
+  /// bytes takes time in which this one goes on.
+  private nonisolated func prepare(_ page: DeliverySession.Page) async throws -> Prepared {
     var prepared = Prepared()
-    for (item, facts) in zip(bare, facts) {
-      do { made[item.id] = try naming.encode(item, facts) } catch {
+    var made: [(id: Int64, body: [UInt8])] = []
+    for item in page.items {
+      guard let facts = page.facts[item.id] else {
+        if let body = item.body { prepared.ready.append(.init(item: item, body: body)) }
+        continue
+      }
+      do {
+        let body = try naming.encode(item, facts)
+        made.append((item.id, body))
+        prepared.ready.append(.init(item: item, body: body))
+      } catch {
         prepared.impossible.parked.append(.init(id: item.id, reason: error.reason, status: nil, answer: nil))
       }
     }
-    try await ledger.fix(bodies: bare.compactMap { item in made[item.id].map { (item.id, $0) } })
-    let refused = Set(prepared.impossible.parked.map(\.id))
-    prepared.ready = items.compactMap { item in
-      refused.contains(item.id) ? nil : (made[item.id] ?? item.body).map { EventSender.Ready(item: item, body: $0) }
-    }
+    try await ledger.fix(bodies: made)
     return prepared
   }
 }

@@ -29,6 +29,9 @@ struct RoundVerdict {
 
   /// However long a backend asks for silence, it is asked again after an hour.
   static let longestWait = 3600.0
+  /// Tries after which an event that is forbidden while others are taken is not tried any more. A token may be revoked
+  /// amid a round.
+  static let triesOfForbidden = 3
   static let ofItems = Backoff(first: 1, longest: 300)
   static let ofBackend = Backoff(first: 1, longest: 60)
 
@@ -52,6 +55,7 @@ struct RoundVerdict {
       let wait = Self.ofItems.seconds(failures: item.tries + 1, random: random())
       report.retried.append((item.id, time(after: wait, atLeast: after)))
     }
+    let othersWereTaken = hasTaken || tried.contains { $0.outcome == .delivered }
     var hasTaken = hasTaken
     for (item, outcome) in tried.map({ ($0.item, $0.outcome) }) {
       switch outcome {
@@ -72,11 +76,13 @@ struct RoundVerdict {
         if mayBeItsOwn { again(item, nil) }
         note(.unanswered, cause, detail)
       case .tokenRefused(let status, let answer):
-        // One of them tells what is to be told; the others wait for another token.
-        if worst?.trouble != .tokenRefused {
+        // Others are taken with the same token, and this one never: the event is what is forbidden.
+        if status == 403, item.tries >= Self.triesOfForbidden, othersWereTaken {
           report.parked.append(.init(id: item.id, reason: "HTTP \(status)", status: status, answer: answer))
+        } else {
+          again(item, nil)
+          note(.tokenRefused, "token-refused", backend.refusal(status: status, answer: answer))
         }
-        note(.tokenRefused, "token-refused", backend.refusal(status: status))
       }
     }
     guard let worst, worst.trouble > .nothingTaken || !hasTaken else {
@@ -91,9 +97,12 @@ struct RoundVerdict {
 }
 
 extension RoundVerdict.Backend {
-  fileprivate func refusal(status: Int) -> String {
-    hasToken
+  fileprivate func refusal(status: Int, answer: String) -> String {
+    let excerpt = AnswerText.line(Array(answer.utf8), limit: 200, hiding: [])
+    return
+      (hasToken
       ? "\(url) refuses the token (HTTP \(status)): check `sinks[].token_file` of `\(sink)`; it is read again at every try"
-      : "\(url) wants a token (HTTP \(status)): set `sinks[].token_file` of `\(sink)`"
+      : "\(url) wants a token (HTTP \(status)): set `sinks[].token_file` of `\(sink)`")
+      + (excerpt.isEmpty ? "" : ". It says: \(excerpt)")
   }
 }

@@ -86,7 +86,7 @@ import Telemetry
       case .full, .limit, .readOnly, .corrupt, .moved: return .ioError
       case .inUse, .busy, .leaseLost: return .temporary
       case .newerSchema, .olderSchema, .notALedger, .refused, .denied: return .configuration
-      case .missing, .unmade, .unreachable: return .unavailable
+      case .missing, .unmade, .unreachable, .standby: return .unavailable
       case .other: return .internalError
       }
     default:

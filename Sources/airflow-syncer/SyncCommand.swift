@@ -48,6 +48,9 @@ enum SyncCommand {
     var parts = ["\(outcome.newRuns) new and \(outcome.changedRuns) changed of \(outcome.runsRead) DAG runs read"]
     parts.append("\(outcome.dbtRunsFetched) dbt runs fetched")
     parts.append("\(outcome.delivered) items delivered")
+    if outcome.deleted > 0 {
+      parts.append(outcome.deleted == 1 ? "1 old run deleted" : "\(outcome.deleted) old runs deleted")
+    }
     var line = parts.joined(separator: ", ")
     if outcome.dbtRunsUnderWay > 0 { line += "; \(outcome.dbtRunsUnderWay) dbt runs are still under way" }
     if outcome.pending > 0 { line += "; \(outcome.pending) items still to deliver" }

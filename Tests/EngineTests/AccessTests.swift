@@ -14,12 +14,14 @@ struct AccessTests {
   private static let onCall = ["--reuid", "54322", "--regid", "54399", "--groups", "54321"]
   private static let other = ["--reuid", "54323", "--regid", "54399", "--clear-groups"]
 
-  /// The program where every user finds it.
+  /// The program where every user finds it. Another process writes it: a program that any process has open for writing
+  /// cannot be run, and what is started meanwhile beside this would have it so for a moment.
   private static let installed = Task {
     let folder = try TemporaryFolder()
     chmod(folder.path, 0o755)
-    try FileManager.default.copyItem(atPath: try Program.path, toPath: folder.file("airflow-syncer"))
-    chmod(folder.file("airflow-syncer"), 0o755)
+    let program = folder.file("airflow-syncer")
+    let copied = try await Subprocess.run(["/usr/bin/install", "-m", "755", try Program.path, program])
+    try #require(copied.status == 0, "\(copied.errorText)")
     return folder
   }
 

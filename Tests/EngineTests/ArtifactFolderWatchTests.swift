@@ -1,6 +1,7 @@
 import Configuration
 import FoundationEssentials
 import Ledger
+import Synchronization
 import TestServers
 import Testing
 
@@ -56,6 +57,62 @@ struct ArtifactFolderWatchTests {
         atPath: Fixtures.path("dbt/1.12-postgres/\(fixture)/\(name)"), toPath: target.file(name))
       #expect(try await watch.take().runs == runs, "\(name)")
     }
+    await ledger.close()
+  }
+
+  @Test func statusIsToldHowTheFolderStands() async throws {
+    let (folder, parent) = (try TemporaryFolder(), try TemporaryFolder())
+    let now = Mutex<Int64>(1_795_132_800_000_000)
+    let clock: @Sendable () -> Int64 = { now.withLock { $0 } }
+    func pass(seconds: Int64) { now.withLock { $0 += seconds * 1_000_000 } }
+    let ledger = Ledger(path: folder.file("ledger.db"), purpose: .syncing, clock: clock)
+    try await ledger.open()
+    func row() async throws -> LedgerStatus.Folder { try #require(try await ledger.status().folders.first) }
+    let target = parent.file("target")
+    let watch = ArtifactFolderWatch(
+      DbtArtifactsConfiguration(name: "nightly", path: target), ledger: ledger,
+      reader: CoreRunReader(reader: ArtifactReader(), folder: try WorkFolder()), clock: clock)
+
+    // It is not there.
+    _ = try await watch.look()
+    var told = try await row()
+    #expect(told.name == "nightly" && told.path == target && told.runs == 0 && told.recordedAt == nil)
+    #expect(
+      told.error == "\(target) cannot be read: No such file or directory" && told.errorSince?.microseconds == clock())
+
+    // It is, with a file that is damaged.
+    try FileManager.default.createDirectory(atPath: target, withIntermediateDirectories: false)
+    let damaged = Data("{\"results\": [".utf8)
+    #expect(FileManager.default.createFile(atPath: "\(target)/run_results.json", contents: damaged))
+    // dbt may be writing it still: after a minute it is what it is.
+    for _ in 0..<32 {
+      pass(seconds: 2)
+      _ = try await watch.look()
+    }
+    told = try await row()
+    #expect(told.error?.contains("run_results.json") == true, "\(told.error ?? "-")")
+
+    // A good one takes its place.
+    for name in ["manifest.json", "run_results.json"] {
+      try? FileManager.default.removeItem(atPath: "\(target)/\(name)")
+      try FileManager.default.copyItem(
+        atPath: Fixtures.path("dbt/1.12-postgres/07_build/\(name)"), toPath: "\(target)/\(name)")
+    }
+    pass(seconds: 2)
+    for _ in 0..<3 { _ = try await watch.look() }
+    let recordedAt = clock()
+    told = try await row()
+    #expect(
+      told.runs == 1 && told.recordedAt?.microseconds == recordedAt && told.error == nil && told.errorSince == nil)
+
+    // That nothing happens is told once a minute.
+    pass(seconds: 30)
+    _ = try await watch.look()
+    #expect(try await row().lookedAt.microseconds == recordedAt)
+    pass(seconds: 31)
+    _ = try await watch.look()
+    told = try await row()
+    #expect(told.lookedAt.microseconds == clock() && told.runs == 1 && told.recordedAt?.microseconds == recordedAt)
     await ledger.close()
   }
 

@@ -1,5 +1,6 @@
 import Correlation
 import ExecutionModel
+import JSONText
 import Ledger
 import TestServers
 import Testing
@@ -61,6 +62,23 @@ import Testing
     #expect(status.isBackfillDone)
     #expect(status.backfillRuns == status.runs)
     #expect(status.backfillTotal == status.runs)
+  }
+
+  /// History may be read while polls fail, and its records do not wait for one that works.
+  @Test(arguments: AirflowFixtures.versions)
+  func theVersionOfAirflowIsKnownToTheFirstRecord(_ version: String) async throws {
+    let lab = try await Lab(database: try await AirflowFixtures.dump(version), truth: version, .init(hasLineage: false))
+    let workshop = try Workshop(try lab.configuration())
+    try await workshop.open(mode: "test")
+    let capture = try #require(workshop.captures.first)
+    #expect(try await capture.loadHistory().newRuns > 0)
+    let status = try #require(try await workshop.ledger.status().airflow.first)
+    #expect(status.airflowVersion != nil && status.alembicVersion != nil)
+    for sink in workshop.sinks { while try await !sink.deliver().wasIdle {} }
+    await workshop.close()
+    let lines = lab.archiveLines
+    #expect(!lines.isEmpty)
+    for line in lines { #expect(try JSONValue(parsing: line)["airflow_version"]?.stringValue == status.airflowVersion) }
   }
 
   /// Polls after every transaction; then fetches and delivers what that brought.

@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Glibc
 import JSONText
+import Ledger
 import LoopbackHTTP
 import Platform
 import TestServers
@@ -10,6 +11,14 @@ import Testing
 
 /// The daemon as systemd starts it.
 @Suite struct DaemonTests {
+  @Test func aLedgerThatIsBackIsFoundSoonHoweverLongItWasAway() {
+    let ledger = LedgerError(.unreachable, path: "ledger")
+    for failures in [3, 1000] {
+      #expect(CaptureService.pause(after: ledger, failures: failures, first: 2, random: 1) == 4)
+    }
+    #expect(CaptureService.pause(after: CancellationError(), failures: 1000, first: 2, random: 1) == 60)
+  }
+
   @Test(arguments: AirflowFixtures.versions)
   func earlierTriesAreLinkedWhileTheDaemonWatches(_ version: String) async throws {
     let lab = try await Lab(

@@ -1,3 +1,4 @@
+import Glibc
 import JSONText
 import LoopbackHTTP
 import Synchronization
@@ -9,6 +10,7 @@ final class EventBackend: Sendable {
   private struct State {
     var server: LoopbackServer?
     var bodies: [[UInt8]] = []
+    var refused: [[UInt8]] = []
     var requests = 0
     var answer = LoopbackResponse(status: 201)
     var rule: (@Sendable (Int) -> LoopbackResponse?)?
@@ -16,12 +18,14 @@ final class EventBackend: Sendable {
 
   private let state = Mutex(State())
   let port: UInt16
+  private let reservation: LoopbackListener
   private let tls: LoopbackServer.TLS?
 
   init(tls: LoopbackServer.TLS? = nil) throws {
     self.tls = tls
-    // The port must be known before it is opened again after an outage.
-    port = UInt16(try freePort())
+    // The port must be there still when it is opened again after an outage.
+    reservation = try LoopbackListener(listening: false)
+    port = UInt16(reservation.port)
     try open()
   }
 
@@ -33,10 +37,15 @@ final class EventBackend: Sendable {
   }
 
   func open() throws {
-    let server = try LoopbackServer(port: port, tls: tls) { [weak self] request in
-      self?.take(request) ?? LoopbackResponse()
+    // A program that another test is just starting has, for a moment, a copy of the socket that was closed.
+    for attempt in 1... {
+      do {
+        let server = try LoopbackServer(port: port, tls: tls) { [weak self] request in
+          self?.take(request) ?? LoopbackResponse()
+        }
+        return state.withLock { $0.server = server }
+      } catch  where attempt < 500 { usleep(20_000) }
     }
-    state.withLock { $0.server = server }
   }
 
   func close() {
@@ -54,6 +63,8 @@ final class EventBackend: Sendable {
 
   /// Every accepted body, in the order in which it came.
   var bodies: [[UInt8]] { state.withLock { $0.bodies } }
+  /// Every body that it answered with a 4xx.
+  var refused: [[UInt8]] { state.withLock { $0.refused } }
   /// Requests, accepted or not.
   var requests: Int { state.withLock { $0.requests } }
   var distinct: Set<String> { Set(bodies.map { String(decoding: $0, as: UTF8.self) }) }
@@ -64,6 +75,7 @@ final class EventBackend: Sendable {
       state.requests += 1
       let answer = state.rule?(state.requests) ?? state.answer
       if answer.status < 300, answer.delaySeconds < 1, let body = request.decodedBody { state.bodies.append(body) }
+      if (400..<500).contains(answer.status), let body = request.decodedBody { state.refused.append(body) }
       return answer
     }
   }

@@ -39,6 +39,8 @@ final class Lab: Sendable {
     /// Of a proxy before dbt Cloud, or before the backend.
     var cloudPort: Int?
     var backendPort: Int?
+    /// Whom dbt Cloud's certificate is from, where it has one; see ``openCloud(tls:)``.
+    var cloudAuthority: String?
     /// More keys of the entry of the lineage sink, and of the file, each a line of YAML.
     var lineage: [String] = []
     var top: [String] = []
@@ -85,9 +87,10 @@ final class Lab: Sendable {
     for account in settings.accounts {
       lines += [
         "  - name: account-\(account)", "    account_id: \(account)",
-        "    url: http://127.0.0.1:\(settings.cloudPort ?? Int(cloudPort))",
+        "    url: \(settings.cloudAuthority == nil ? "http" : "https")://127.0.0.1:\(settings.cloudPort ?? Int(cloudPort))",
         "    token_file: \(folder.file("token-\(account)"))", "    requests_per_second: 80",
       ]
+      if let authority = settings.cloudAuthority { lines.append("    ca_file: \(authority)") }
     }
     if settings.hasFile || settings.hasLineage { lines.append("sinks:") }
     if settings.hasFile { lines += ["  - name: archive", "    type: file", "    path: \(archive)"] }
@@ -104,16 +107,17 @@ final class Lab: Sendable {
 
   // MARK: dbt Cloud
 
-  func openCloud() throws { try Self.open(cloud, standIn, on: cloudPort) }
+  func openCloud(tls: LoopbackServer.TLS? = nil) throws { try Self.open(cloud, standIn, on: cloudPort, tls: tls) }
 
   @discardableResult
   private static func open(
-    _ cloud: borrowing Mutex<LoopbackServer?>, _ standIn: StandIn, on wanted: UInt16? = nil
+    _ cloud: borrowing Mutex<LoopbackServer?>, _ standIn: StandIn, on wanted: UInt16? = nil,
+    tls: LoopbackServer.TLS? = nil
   ) throws -> UInt16 {
     for attempt in 1... {
       let port = try wanted ?? UInt16(freePort())
       do {
-        let server = try standIn.serve(port: port)
+        let server = try standIn.serve(port: port, tls: tls)
         // The same in every lab, so that their records can be compared.
         standIn.setBaseURL("https://dbt.example")
         cloud.withLock { $0 = server }
@@ -179,9 +183,10 @@ final class Lab: Sendable {
   ///   polls cannot be told from them then.
   func waitForPolls(isPooled: Bool = false) async throws {
     // Each of the syncer's transactions ends with a query that the server notes the time of. Polls have the connection
-    // that was opened first. One poll may be under way now; the next one is kept when a third has ended.
+    // that was opened first. One poll may be under way now; the next one is kept when a third has ended, unless it gave
+    // way to a read beside the polls that kept the same run meanwhile: then the one after it.
     let order = isPooled ? "query_start DESC" : "backend_start"
-    for _ in 1...3 {
+    for _ in 1...4 {
       let moment = try await server.execute("SELECT clock_timestamp()", database: database)
       try await eventually("a poll") {
         try await server.execute(

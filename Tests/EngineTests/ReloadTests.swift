@@ -168,6 +168,12 @@ import Testing
       more: ["dbt_cloud:", "  - {name: c, account_id: 1, url: \"https://one.dbt.com\", token_file: \(missing)}"])
     try await bench.reload(daemon)
     #expect(daemon.output.errorText.contains("dbt_cloud[0].token_file"), "\(daemon.output.errorText)")
+    let authority = bench.folder.file("none.pem")
+    try bench.configure(
+      instances: 1,
+      more: ["  - {name: tls, type: openlineage, url: \"https://localhost:1/x\", ca_file: \(authority)}"])
+    try await bench.reload(daemon)
+    #expect(daemon.output.errorText.contains("`ca_file` \(authority): No such file"), "\(daemon.output.errorText)")
     // The ledger stays where it is.
     try bench.configure(instances: 1, ledger: "other.db")
     try await bench.reload(daemon)

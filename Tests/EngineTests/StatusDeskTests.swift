@@ -39,6 +39,18 @@ import Testing
     #expect(count.readings.withLock { $0 } >= 2)
   }
 
+  /// The server that it is on did not answer for long.
+  @Test func aLedgerThatHasComeBackIsSoonLookedAtAgain() async {
+    let clock = Mutex(0.0)
+    let desk = StatusDesk(
+      reading: {
+        clock.withLock { $0 += 90 }
+        throw LedgerError(.busy, path: "x")
+      }, live: { Self.live }, patience: 3600, longestRest: 0.05, now: { clock.withLock { $0 } }, writing: Self.write)
+    for _ in 0..<2 { #expect(String(decoding: await desk.answer("status"), as: UTF8.self).contains("locked")) }
+    #expect(clock.withLock { $0 } == 180)
+  }
+
   @Test func aLedgerThatHangsIsNotWaitedFor() async {
     let (gate, opener) = AsyncStream.makeStream(of: Void.self)
     let desk = StatusDesk(

@@ -92,6 +92,40 @@ import Testing
     #expect(!(status.text + down.text + daemon.output.errorText).contains("canary"))
   }
 
+  @Test func theSecondDaemonOfAHostLeavesTheFirstItsSocket() async throws {
+    let server = try await PostgresServer.shared
+    let name = PostgresServer.uniqueName("state")
+    try await server.createDatabase(name)
+    let url = "postgresql://postgres@127.0.0.1:\(server.port)/\(name)?sslmode=disable"
+    let lab = try await Lab(database: try await AirflowFixtures.dump("2.6.3"), truth: nil, .init(accounts: []))
+    let socket = lab.folder.file("status.sock")
+    try lab.configure(.init(accounts: [], ledgerURL: url, top: ["status_socket: \(socket)"]))
+    func told() async throws -> Int64? { try await lab.status()["daemon"]?["process_id"]?.integerValue }
+    let first = try lab.startDaemon()
+    try await eventually("an answer of the first daemon") {
+      access(socket, F_OK) == 0 ? try await told() == Int64(first.processID) : false
+    }
+    let second = try lab.startDaemon()
+    try await eventually("a word about it") {
+      second.output.errorText.contains("event=status_socket_failed")
+        && second.output.errorText.contains("give each its own `status_socket`")
+    }
+    #expect(try await told() == Int64(first.processID))
+    first.signal(SIGKILL)
+    _ = try await first.finish(within: 10)
+    // It works on without.
+    let listed = try await lab.status()["daemons"]?.arrayValue?.map { $0["pid"]?.integerValue }
+    #expect(listed?.contains(Int64(second.processID)) == true)
+    #expect(try await told() == nil)
+    second.signal(SIGTERM)
+    #expect(try await second.finish(within: 10).status == 0)
+    // The socket of the one that was killed is in nobody's way.
+    let third = try lab.startDaemon()
+    try await eventually("an answer of the third daemon") { try await told() == Int64(third.processID) }
+    third.signal(SIGTERM)
+    #expect(try await third.finish(within: 10).status == 0)
+  }
+
   @Test func aDaemonWithoutItsSocketWorks() async throws {
     let lab = try await Lab(
       database: try await AirflowFixtures.dump("2.6.3"), truth: nil, .init(accounts: [], hasLineage: false))

@@ -74,6 +74,29 @@ import Testing
       ])
   }
 
+  @Test(arguments: [1, 31, 32, 33, 64, 100]) func allAttemptsOfANewRunAreKept(_ count: Int) async throws {
+    let bench = try await Bench()
+    let attempts = (0..<count).map { number in
+      var attempt = attempt("t\(number % 10)", try: number % 3 + 1, "success", end: 30 + number, map: number)
+      attempt.operatorName = number % 2 == 0 ? "BashOperator" : nil
+      return attempt
+    }
+    let outcome = try await bench.apply(run("success", end: 500), attempts)
+    #expect(outcome.changedAttempts == count)
+    let kept = try await bench.record().attempts.map(\.attempt)
+    #expect(kept.sorted { $0.key < $1.key } == attempts.sorted { $0.key < $1.key })
+  }
+
+  @Test func anAttemptThatIsSeenTwiceInANewRunIsKeptOnceAsSeenLast() async throws {
+    let bench = try await Bench()
+    var later = attempt("failed", end: 31)
+    later.note = "later"
+    try await bench.apply(
+      run("failed", end: 40), [attempt("failed", end: 30), attempt("b", "success", end: 30), later])
+    #expect(try await bench.record().attempts.map(\.attempt).first { $0.key == later.key } == later)
+    #expect(try bench.query("SELECT count(*) FROM attempt") == ["2"])
+  }
+
   @Test func tenThousandMappedTasksThatAreAllTriedAgainTakeNoTime() async throws {
     let bench = try await Bench()
     func snapshot(_ number: Int, _ state: String) -> [TaskAttempt] {

@@ -38,6 +38,36 @@ import Testing
     #expect(try await state(bench) == ["warn since 4 2/4 last core/local/i4"])
   }
 
+  /// Checks are asked for many at a time.
+  @Test func manyChecksOfARunAreEachKnownAgain() async throws {
+    let bench = try await Bench()
+    func many(_ invocation: String, _ numbers: [Int], _ status: String, at second: Int) -> DbtRun {
+      var run = core(invocation, status, at: second)
+      let result = run.steps[0].results[0]
+      run.steps[0].results = numbers.map { number in
+        var result = result
+        result.uniqueID = "test.shop.t\(number)"
+        return result
+      }
+      return run
+    }
+    for (number, tests) in [Array(0..<70), Array(0..<70), Array(30..<120), Array(120..<160) + Array(0..<40)]
+      .enumerated()
+    {
+      try await bench.ledger.keepComplete(core: many("i\(number)", tests, number == 0 ? "pass" : "fail", at: number))
+    }
+    #expect(try bench.query("SELECT count(*) FROM dbt_check") == ["160"])
+    #expect(try bench.query("SELECT count(*) FROM dbt_check_outcome") == ["310"])
+    func count(_ condition: String) throws -> [String] {
+      try bench.query("SELECT count(*) FROM dbt_check WHERE outcome = 'fail' AND \(condition)")
+    }
+    let second = at(0).microseconds
+    // Since the second run, the third, the fourth.
+    #expect(try count("since = \(second + 1_000_000)") == ["70"])
+    #expect(try count("since = \(second + 2_000_000)") == ["50"])
+    #expect(try count("since = \(second + 3_000_000)") == ["40"])
+  }
+
   @Test func whatWasNeverDoneIsSkippedUntilItIs() async throws {
     let bench = try await Bench()
     try await bench.ledger.keepComplete(core: core("late", "skipped", at: 9))

@@ -54,6 +54,40 @@ import Testing
     #expect(try bench.query("SELECT count(DISTINCT node) FROM dbt_result") == ["2"])
   }
 
+  /// Nodes are asked for and told of many at a time.
+  @Test func manyNodesKeepTheirRowsWhicheverOfThemAreNew() async throws {
+    let bench = try await Bench()
+    let database = try bench.connect()
+    func node(_ number: Int) -> DbtNode {
+      var node = DbtNode(uniqueID: "model.shop.m\(number)")
+      node.relation = "mart.m\(number)"
+      return node
+    }
+    func keep(_ numbers: [Int]) throws -> [String: Int64] {
+      try database.transaction {
+        var writer = DbtNodeWriter(try NodeHandout(database))
+        return try writer.keep(numbers.map(node)).mapValues(\.id)
+      }
+    }
+    #expect(try keep([]).isEmpty)
+    var rows: [String: Int64] = [:]
+    // New, known, both in one statement's worth, known after new ones, and the odd one.
+    for numbers in [
+      Array(0..<70), Array(0..<70), Array(60..<100), Array(100..<140) + Array(0..<100), [7], Array(130..<210),
+    ] {
+      let kept = try keep(numbers)
+      #expect(kept.count == numbers.count)
+      rows.merge(kept) { before, now in
+        #expect(before == now)
+        return now
+      }
+    }
+    #expect(Set(rows.values).count == 210)
+    #expect(try bench.query("SELECT count(*) FROM dbt_node") == ["210"])
+    let id = try #require(rows["model.shop.m205"])
+    #expect(try bench.query("SELECT relation FROM dbt_node WHERE id = \(id)") == ["mart.m205"])
+  }
+
   @Test func aRelationThatOnlyTheResultNamesIsKept() async throws {
     let bench = try await linked()
     var node = NodeDigestTests.fullNode()

@@ -51,6 +51,24 @@ import Testing
     #expect(try await list(bench, .pending) { $0.since = Instant(microseconds: 1_000) }.count == 5)
   }
 
+  /// What is told of a guessed dbt run has no DAG run as its parent.
+  @Test func aGuessedDbtRunBelongsToItsDagRun() async throws {
+    let bench = try await Bench(sinks: [events])
+    try await bench.applyGuessed("daily", 71)
+    try await bench.applyGuessed("other", 72, source: 2, begin: 1000)
+    let row = try await bench.row("r2", dag: "other")
+    #expect(try await list(bench, .pending) { $0.record = .dagRun(row) }.count == 6)
+    #expect(try await list(bench, .pending) { $0.dagPatterns = ["oth*"] }.count == 6)
+    #expect(try await list(bench, .pending) { $0.dagPatterns = ["none"] }.isEmpty)
+    var filter = DeliveryFilter()
+    filter.record = .dagRun(row)
+    #expect(try await bench.ledger.deliveryCounts(filter).map(\.events) == [6])
+    #expect(try await bench.ledger.deliveries(of: .dagRun(row)).map { [$0.made, $0.pending] } == [[6, 6]])
+    #expect(try await bench.ledger.discard(filter, by: "ada", because: nil) == 6)
+    #expect(try await list(bench, .discarded) { $0.record = .dagRun(row) }.count == 6)
+    #expect(try await bench.told().count == 6)
+  }
+
   @Test func aListGoesOnAfterAnItem() async throws {
     let bench = try await bench()
     var seen: [Int64] = []

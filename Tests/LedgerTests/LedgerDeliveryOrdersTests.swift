@@ -52,6 +52,21 @@ import Testing
     #expect(try await bench.pending(now: 2_000).first?.id == item.id)
   }
 
+  @Test func aSinkThatIsLeftAloneIsAskedAtOnce() async throws {
+    let bench = try await Bench(sinks: [events, records])
+    try await bench.apply(run("success", end: 40), [])
+    let item = try #require(try await bench.pending().first)
+    for name in ["lineage", "archive"] {
+      var report = Ledger.DeliveryReport()
+      if name == "lineage" { report.retried = [(item.id, 1_000_000)] }
+      report.outage = SinkOutage(error: "HTTP 503", retryAt: 1_000_000)
+      try await bench.ledger.note(report, ofSink: try await bench.ledger.progress(ofSink: name).id)
+    }
+    #expect(try await beside(bench).retry(filter { $0.sinks = ["lineage"] }) == 1)
+    #expect(try await bench.ledger.progress(ofSink: "lineage").notBefore == 0)
+    #expect(try await bench.ledger.progress(ofSink: "archive").notBefore == 1_000_000)
+  }
+
   @Test func aLineThatANewerOneHasOvertakenIsNotSentAgain() async throws {
     let bench = try await Bench(sinks: [records])
     try await bench.apply(run("success", end: 40), [])

@@ -247,7 +247,7 @@ import Testing
   @Test func beforeAirflow210ATryThatNobodySawMayHaveStartedTheRun() async throws {
     for (version, expected) in [("2.6", Confidence.ambiguous), ("2.10-2.11", .inferred)] {
       let bench = try await Bench()
-      try await bench.ledger.noteHealth(InstanceHealth(airflowVersion: version, alembicVersion: nil), of: "prod")
+      try await bench.ledger.noteSchema(of: "prod", version: version, alembicHead: nil)
       try await bench.apply(run("success", end: 40), [task], links: [lost(task)])
       // Its first try came and went, some time before the second.
       let second = attempt(try: 2, "success", start: 50, end: 60)

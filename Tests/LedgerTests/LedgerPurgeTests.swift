@@ -62,6 +62,71 @@ import Testing
     #expect(try runs(bench).contains("hr_people/r2"))
   }
 
+  @Test func guessedDbtRunsGoWithWhatWasRefusedOfThem() async throws {
+    let bench = try await Bench()
+    try await bench.applyGuessed("sales", 71)
+    try await bench.applyGuessed("hr_people", 72, source: 2, begin: 1000)
+    var report = Ledger.DeliveryReport()
+    for item in try await bench.pending() {
+      if item.dbtRun == nil {
+        report.delivered.append(item.id)
+      } else {
+        report.parked.append(.init(id: item.id, reason: "HTTP 413", status: 413, answer: nil))
+      }
+    }
+    try await bench.ledger.note(report, ofSink: try await bench.ledger.progress(ofSink: "lineage").id)
+    try await bench.deliver(try await bench.pending("archive"), "archive")
+    for isTrial in [true, false] {
+      let kept = try await purge(bench, isTrial: isTrial) { $0.dags = ["hr_*"] }
+      #expect(kept.dagRuns == 0 && kept.waiting == 1 && kept.waitingDeliveries == 2)
+    }
+    for isTrial in [true, false] {
+      let gone = try await purge(bench, isTrial: isTrial) {
+        $0.dags = ["hr_*"]
+        $0.withPending = true
+      }
+      #expect(gone.dagRuns == 1 && gone.dbtRuns == 1 && gone.deliveries == 2 && gone.waiting == 0)
+    }
+    #expect(try bench.query("SELECT run_id FROM dbt_run") == ["71"])
+    #expect(try bench.query("SELECT count(*) FROM outbox") == ["2"])
+  }
+
+  /// Of dbt runs without a DAG run as their parent.
+  @Test func historyOfDbtRunsThatWaitsKeepsThem() async throws {
+    let bench = try await Bench(sinks: [events])
+    try await bench.applyGuessed("sales", 71)
+    try await bench.applyGuessed("hr_people", 72, source: 2, begin: 1000)
+    try await bench.deliver(try await bench.pending(), "lineage")
+    _ = try await bench.ledger.replay(ReplayRequest(sink: "lineage", since: at(900)), isTrial: false)
+    try bench.execute("DELETE FROM outbox_history WHERE dag_run <> 0")
+    for (dag, waiting) in [("hr_*", 2), ("sales", 0)] {
+      for isTrial in [true, false] {
+        let outcome = try await purge(bench, isTrial: isTrial) { $0.dags = [dag] }
+        #expect(outcome.waitingDeliveries == waiting && outcome.dbtRuns == (waiting == 0 ? 1 : 0))
+      }
+    }
+    #expect(try await bench.told().count == 2)
+  }
+
+  /// A trial counts what goes: dbt runs that several accounts may have, and those of several DAG runs once.
+  @Test func aTrialCountsWhatGoes() async throws {
+    let bench = try await Bench(accounts: [one, two], sinks: [])
+    for (number, dag) in [(1, "sales"), (2, "sales"), (3, "hr_people")] as [(Int64, String)] {
+      let task = attempt("success", end: 30)
+      let ids: [Int64] = number == 3 ? [72] : number == 2 ? [71, 72] : [71]
+      try await bench.apply(
+        run("r\(number)", "success", dag: dag, source: number, end: 40, logical: Int(number)), [task],
+        links: ids.map { proposal(task, $0) } + [proposal(task, 80 + number, account: nil)])
+    }
+    for (dags, dbtRuns) in [(["sales"], 5), ([], 3)] {
+      for isTrial in [true, false] {
+        let outcome = try await purge(bench, isTrial: isTrial) { $0.dags = dags }
+        #expect(outcome.dbtRuns == dbtRuns, "\(dags) \(isTrial)")
+      }
+    }
+    #expect(try bench.query("SELECT count(*) FROM dbt_run") == ["0"])
+  }
+
   @Test func whatEndedBeforeATimeGoes() async throws {
     let bench = try await Bench()
     for number in 1...4 { try await add("sales", number, to: bench) }

@@ -51,6 +51,60 @@ import Testing
     #expect(try await bench.ledger.replay(other, isTrial: true).events == 4)
   }
 
+  /// What a sink does not want is not to take away what it wants.
+  @Test(
+    arguments: [([.dagRuns, .attempts], 17, 4), ([.dagRuns], 9, 2), ([.attempts], 8, 2), ([.dbtRuns], 4, 4)]
+      as [(Set<SinkRegistration.Emission>, Int, Int)])
+  func aSinkThatWantsNotAllIsToldWhatItWants(_ emit: Set<SinkRegistration.Emission>, _ all: Int, _ last: Int)
+    async throws
+  {
+    var sink = events
+    sink.kind = .events(emit)
+    let bench = try await bench([sink])
+    try await bench.apply(
+      run("r5", "success", source: 5, start: 5010, end: 5040, logical: 5), [task],
+      links: [proposal(task, 71), proposal(task, 72)])
+    for id in [71, 72] as [Int64] { try await bench.answer(dbtRun(id, isComplete: true)) }
+    try await bench.deliver(try await bench.pending(), "lineage")
+    let count = try await bench.ledger.replay(request(0), isTrial: true)
+    #expect(count.events == all)
+    #expect(
+      try await bench.ledger.replay(request(5000), isTrial: true).events - (emit.contains(.dagRuns) ? 1 : 0) == last)
+    #expect(try await bench.ledger.replay(request(0), isTrial: false) == count)
+    #expect(try await bench.told().count == all)
+  }
+
+  /// They have no DAG run as their parent, but are linked to one.
+  @Test func theGuessedDbtRunsOfADAGAreToldWithIt() async throws {
+    let bench = try await Bench(sinks: [events, records])
+    try await bench.applyGuessed("daily", 71)
+    try await bench.applyGuessed("other", 72, source: 2, begin: 1000)
+    for sink in ["lineage", "archive"] { try await bench.deliver(try await bench.pending(sink), sink) }
+    #expect(try await bench.ledger.replay(request(0), isTrial: true).events == 12)
+    var other = request(0)
+    other.dagPatterns = ["oth*"]
+    let count = try await bench.ledger.replay(other, isTrial: true)
+    #expect(count.dagRuns == 1 && count.dbtRuns == 1 && count.events == 6)
+    #expect(try await bench.told().isEmpty)
+    #expect(try await bench.ledger.replay(other, isTrial: false) == count)
+    #expect(try await bench.ledger.pendingCount(ofSink: "lineage") == 6)
+    // What waits already is not told twice.
+    #expect(try await bench.ledger.replay(other, isTrial: false).events == 0)
+    let row = try #require(try bench.query("SELECT id FROM dbt_run WHERE run_id = 72").first)
+    #expect(
+      try await bench.told() == [
+        "dbt \(row) START 1023", "dbt \(row) COMPLETE 1032", "run c0 START 1010", "a.1 START 1020",
+        "a.1 COMPLETE 1030", "run c0 COMPLETE 1040",
+      ])
+    for item in try await bench.pending() { try await bench.deliver([item], "lineage") }
+    other.sink = "archive"
+    #expect(try await bench.ledger.replay(other, isTrial: false).events == 1)
+    // All of them wait as one, and these with them.
+    _ = try await bench.ledger.replay(request(0), isTrial: false)
+    other.sink = "lineage"
+    #expect(try await bench.ledger.replay(other, isTrial: true).events == 0)
+  }
+
   @Test func whatIsNewGoesFirst() async throws {
     let bench = try await bench()
     _ = try await bench.ledger.replay(request(0, until: 2500), isTrial: false)

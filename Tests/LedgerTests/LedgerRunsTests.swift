@@ -1,3 +1,4 @@
+import Correlation
 import ExecutionModel
 import Testing
 
@@ -53,6 +54,15 @@ import Testing
       } == ["daily_2"])
   }
 
+  /// Nothing in Airflow names it: its link has no run id of its own.
+  @Test func aGuessedDbtRunLeadsToItsDagRun() async throws {
+    let bench = try await Bench()
+    try await bench.applyGuessed("daily", 71)
+    #expect(try await names(bench) { $0.dbtRunID = 71 } == ["daily"])
+    #expect(try await names(bench) { $0.dbtRunID = 72 } == [])
+    #expect(try await names(bench) { $0.dbtRunID = 0 } == [])
+  }
+
   @Test func aLineCountsTasksAndDbtRuns() async throws {
     let bench = try await Bench(sinks: [])
     let tasks = [attempt("a", "success"), attempt("b", "failed"), attempt("c", "upstream_failed", start: nil)]
@@ -101,5 +111,27 @@ import Testing
     }
     let latest = try await bench.ledger.latestRun(ofDag: "daily", instance: nil)
     #expect(latest.map(\.key.description) == ["beta/daily/r2", "prod/daily/r1"])
+  }
+}
+
+extension Bench {
+  /// A DAG run of which nothing but dbt Cloud's list tells that its task has started a dbt run, and that dbt run.
+  func applyGuessed(_ dag: String, _ id: Int64, source: Int64 = 1, begin: Int = 0) async throws {
+    let task = attempt("success", start: begin + 20, end: begin + 30)
+    let proposal = LinkProposal(
+      attempt: task.key, target: nil, relation: .triggered, confidence: .inferred, isCandidate: true, evidence: [],
+      unresolved: nil)
+    let dagRun = run(
+      "r\(source)", "success", dag: dag, source: source, start: begin + 10, end: begin + 40, logical: Int(source))
+    try await apply(dagRun, [task], links: [proposal])
+    while try await ledger.openLostTries() > 0 {}
+    let searches = try await ledger.dueSearches(of: one.name, now: .max, limit: 100)
+    var listed = dbtRun(id, created: begin + 22)
+    listed.cause = "Triggered via Apache Airflow by task 'a' in the \(dag) DAG."
+    _ = try await ledger.keepListed([listed], of: one)
+    try await ledger.noteSearched(searches, of: one.name)
+    while try await ledger.judgeLostTries() != nil {}
+    listed.isComplete = true
+    try await answer(listed)
   }
 }

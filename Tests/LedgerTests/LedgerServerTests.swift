@@ -1,4 +1,5 @@
 import ExecutionModel
+import Migrations
 import Postgres
 import TestServers
 import Testing
@@ -50,15 +51,116 @@ struct LedgerServerTests {
         == "dag_run link")
   }
 
-  @Test func severalStartersAtOnceMakeOneLedger() async throws {
+  @Test func manyStartersAtOnceMakeOneLedgerInEachSchema() async throws {
     let server = try await PostgresServer.shared
-    let place = LedgerPlace.postgres(configuration(server.conninfo(database: try await emptyDatabase(server))))
+    let name = try await emptyDatabase(server)
+    let role = PostgresServer.uniqueName("syncer")
+    try await server.createRole(role)
+    // One schema is there already, for a role that may make none.
+    try await server.execute("CREATE SCHEMA c AUTHORIZATION \"\(role)\"", database: name)
+    let places = ["a": "postgres", "b": "postgres", "c": role].map { schema, user in
+      LedgerPlace.postgres(configuration(server.conninfo(database: name, user: user)), schema: schema)
+    }
+    let ledgers = places.flatMap { place in (0..<6).map { _ in Ledger(at: place, purpose: .syncing) } }
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for ledger in ledgers { group.addTask { try await ledger.open() } }
+      try await group.waitForAll()
+    }
+    for ledger in ledgers { #expect(try await ledger.schemaVersion().found == LedgerServer.newestVersion) }
+    for schema in ["a", "b", "c"] {
+      #expect(try await server.execute("SELECT count(*) FROM \(schema).ledger", database: name) == "1")
+    }
+  }
+
+  /// What another one does while this one is about to make its ledger, and whether that is kept.
+  @Test(arguments: [
+    ("CREATE SCHEMA airflow_syncer", "COMMIT"), ("CREATE SCHEMA airflow_syncer", "ROLLBACK"),
+    ("CREATE SCHEMA airflow_syncer; \(LedgerServerTests.table)", "COMMIT"),
+    ("CREATE SCHEMA airflow_syncer; \(LedgerServerTests.table)", "ROLLBACK"),
+  ]) func whoIsOvertakenLooksAgain(_ other: String, _ end: String) async throws {
+    let server = try await PostgresServer.shared
+    let name = try await emptyDatabase(server)
+    let place = LedgerPlace.postgres(configuration(server.conninfo(database: name)))
+    async let overtaking = server.execute(
+      """
+      BEGIN; \(other);
+      DO $$ BEGIN
+        WHILE NOT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))) LOOP
+          PERFORM pg_sleep(0.01);
+        END LOOP;
+      END $$;
+      \(end)
+      """, database: name)
+    try await eventually("the other's transaction") {
+      try await server.execute(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = '\(name)' AND query LIKE '%pg_blocking_pids%' "
+          + "AND state = 'active'") != "0"
+    }
+    let ledger = Ledger(at: place, purpose: .syncing)
+    try await ledger.open()
+    _ = try await overtaking
+    #expect(try await ledger.schemaVersion().found == LedgerServer.newestVersion)
+    #expect(try await ledger.status().airflow.isEmpty)
+  }
+
+  private static let table = """
+    CREATE TABLE airflow_syncer.ledger (id bigint PRIMARY KEY CHECK (id = 1), version bigint NOT NULL, seen_at bigint NOT NULL)
+    """
+
+  /// Left by a start that was killed, on a server whose CREATE TABLE is a transaction of its own.
+  @Test(arguments: ["", "INSERT INTO airflow_syncer.ledger VALUES (1, 0, 0)"])
+  func aLedgerThatWasNotMadeToItsEndIsMadeByTheNextStart(_ row: String) async throws {
+    let server = try await PostgresServer.shared
+    let name = try await emptyDatabase(server)
+    let place = LedgerPlace.postgres(configuration(server.conninfo(database: name)))
+    try await server.execute("CREATE SCHEMA airflow_syncer; \(Self.table); \(row)", database: name)
+    #expect(await failure(place, .reading)?.kind == .unmade)
+    #expect(await failure(place, .correcting)?.kind == .unmade)
     let ledgers = (0..<4).map { _ in Ledger(at: place, purpose: .syncing) }
     try await withThrowingTaskGroup(of: Void.self) { group in
       for ledger in ledgers { group.addTask { try await ledger.open() } }
       try await group.waitForAll()
     }
     for ledger in ledgers { #expect(try await ledger.schemaVersion().found == LedgerServer.newestVersion) }
+  }
+
+  /// A ledger of the release before.
+  @Test func severalStartersAtOnceMigrateItOnce() async throws {
+    let server = try await PostgresServer.shared
+    let name = try await emptyDatabase(server)
+    let place = LedgerPlace.postgres(configuration(server.conninfo(database: name)))
+    let before = Migrations.postgres.dropLast()
+    try await server.execute(
+      """
+      CREATE SCHEMA airflow_syncer; SET search_path = airflow_syncer; \(Self.table);
+      \(before.map(\.sql).joined(separator: ";\n"));
+      INSERT INTO ledger VALUES (1, \(before.count), 0)
+      """, database: name)
+    #expect(
+      await failure(place, .reading)?.kind == .olderSchema(found: before.count, known: LedgerServer.newestVersion))
+    let ledgers = (0..<4).map { _ in Ledger(at: place, purpose: .syncing) }
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for ledger in ledgers { group.addTask { try await ledger.open() } }
+      try await group.waitForAll()
+    }
+    for ledger in ledgers { #expect(try await ledger.schemaVersion().found == LedgerServer.newestVersion) }
+  }
+
+  @Test func aStartThatFindsTheNewestSchemaWaitsForNobody() async throws {
+    let server = try await PostgresServer.shared
+    let name = try await emptyDatabase(server)
+    let place = LedgerPlace.postgres(configuration(server.conninfo(database: name)))
+    try await Ledger(at: place, purpose: .syncing).open()
+    let holder = Task {
+      try await server.execute(
+        "BEGIN; UPDATE airflow_syncer.ledger SET seen_at = 1; SELECT pg_sleep(600)", database: name)
+    }
+    let holding =
+      "FROM pg_stat_activity WHERE datname = '\(name)' AND query LIKE '%pg_sleep(600)%' AND state = 'active'"
+    try await eventually("the lock") { try await server.execute("SELECT count(*) \(holding)") == "1" }
+    try await Ledger(at: place, purpose: .syncing).open()
+    try await server.execute("SELECT pg_terminate_backend(pid) \(holding)")
+    _ = await holder.result
   }
 
   @Test(arguments: [Ledger.Purpose.syncing, .reading]) func aNewerLedgerIsRefused(_ purpose: Ledger.Purpose)
@@ -94,6 +196,8 @@ struct LedgerServerTests {
     #expect(error?.kind == .other && error?.description.contains("link_lacks_run") == true)
     let tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'airflow_syncer'"
     #expect(try await server.execute(tables, database: name) == "0")
+    try await server.execute("DROP FUNCTION airflow_syncer.link_lacks_run()", database: name)
+    try await Ledger(at: .postgres(configuration(server.conninfo(database: name))), purpose: .syncing).open()
   }
 
   @Test func readingMakesNothing() async throws {
@@ -163,6 +267,94 @@ struct LedgerServerTests {
     #expect(grant?.contains("INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA airflow_syncer") == true)
   }
 
+  /// What a role has that is to write a ledger that another has made.
+  private static func writer(_ role: String) -> String {
+    """
+    GRANT USAGE ON SCHEMA airflow_syncer TO "\(role)";
+    GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA airflow_syncer TO "\(role)"
+    """
+  }
+
+  @Test(arguments: [
+    "UPDATE ON airflow_syncer.lease", "INSERT ON airflow_syncer.dbt_node", "INSERT ON airflow_syncer.dag_run",
+    "DELETE ON airflow_syncer.outbox", "SELECT ON airflow_syncer.search", "USAGE ON SCHEMA airflow_syncer",
+  ]) func aRightOnOneTableOrTheSchemaThatIsMissingIsFound(_ right: String) async throws {
+    let server = try await PostgresServer.shared
+    let name = try await emptyDatabase(server)
+    try await Ledger(at: .postgres(configuration(server.conninfo(database: name))), purpose: .syncing).open()
+    let role = PostgresServer.uniqueName("syncer")
+    try await server.createRole(role)
+    try await server.execute(Self.writer(role), database: name)
+    let place = LedgerPlace.postgres(configuration(server.conninfo(database: name, user: role)))
+    #expect(try await Ledger(at: place, purpose: .reading).missingGrant() == nil)
+    try await server.execute("REVOKE \(right) FROM \"\(role)\"", database: name)
+    let grant = try #require(try await Ledger(at: place, purpose: .reading).missingGrant())
+    let expected =
+      right.hasPrefix("USAGE") ? right : "SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA airflow_syncer"
+    #expect(grant == "GRANT \(expected) TO \"\(role)\"")
+    try await server.execute(grant, database: name)
+    #expect(try await Ledger(at: place, purpose: .reading).missingGrant() == nil)
+  }
+
+  @Test func aRightThatIsTakenAwayWhileItIsOpenIsNamed() async throws {
+    let server = try await PostgresServer.shared
+    let name = try await emptyDatabase(server)
+    try await Ledger(at: .postgres(configuration(server.conninfo(database: name))), purpose: .syncing).open()
+    let role = PostgresServer.uniqueName("syncer")
+    try await server.createRole(role)
+    try await server.execute(Self.writer(role), database: name)
+    let place = LedgerPlace.postgres(configuration(server.conninfo(database: name, user: role)))
+    let ledger = Ledger(at: place, purpose: .syncing)
+    try await ledger.open()
+    let leases = try #require(try LeaseBook(place))
+    try await leases.enter(mode: "run", version: "1")
+    try await server.execute("REVOKE UPDATE ON airflow_syncer.lease FROM \"\(role)\"", database: name)
+    var error = await #expect(throws: LedgerError.self) { try await leases.keep([PartName(.airflow, "prod")]) }
+    #expect(error?.kind == .denied)
+    #expect(
+      error?.description.contains("run GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA") == true,
+      "\(error?.description ?? "")")
+    #expect(error?.description.contains("on this table") == false)
+    // The tables look as if they were gone then.
+    try await server.execute("REVOKE USAGE ON SCHEMA airflow_syncer FROM \"\(role)\"", database: name)
+    error = await #expect(throws: LedgerError.self) { try await leases.keep([]) }
+    #expect(error?.kind == .denied && error?.description.contains("run GRANT USAGE ON SCHEMA") == true)
+    error = await #expect(throws: LedgerError.self) { try await ledger.progress(of: "prod") }
+    #expect(error?.kind == .denied && error?.description.contains("run GRANT USAGE ON SCHEMA") == true)
+    try await server.execute(Self.writer(role), database: name)
+    #expect(try await ledger.progress(of: "prod").id == 1)
+  }
+
+  @Test func aDatabaseThatMayNotBeConnectedToIsSaidToBeSo() async throws {
+    let server = try await PostgresServer.shared
+    let name = try await emptyDatabase(server)
+    let role = PostgresServer.uniqueName("syncer")
+    try await server.createRole(role)
+    try await server.execute("REVOKE CONNECT ON DATABASE \"\(name)\" FROM PUBLIC")
+    let place = LedgerPlace.postgres(configuration(server.conninfo(database: name, user: role)))
+    let asked = await #expect(throws: LedgerError.self) {
+      try await Ledger(at: place, purpose: .reading).missingGrant()
+    }
+    for error in [asked, await failure(place), await failure(place, .reading)] {
+      #expect(error?.kind == .denied && error?.description.contains("run GRANT CONNECT ON DATABASE") == true)
+    }
+  }
+
+  @Test func aSchemaThatMayNotBeUsedIsSaidToBeSo() async throws {
+    let server = try await PostgresServer.shared
+    let name = try await emptyDatabase(server)
+    let role = PostgresServer.uniqueName("syncer")
+    try await server.createRole(role)
+    try await server.execute("CREATE SCHEMA airflow_syncer", database: name)
+    let place = LedgerPlace.postgres(configuration(server.conninfo(database: name, user: role)))
+    let error = await failure(place)
+    #expect(error?.kind == .denied && error?.description.contains("run GRANT USAGE, CREATE ON SCHEMA") == true)
+    let grant = try #require(try await Ledger(at: place, purpose: .reading).missingGrant())
+    #expect(grant == "GRANT USAGE, CREATE ON SCHEMA airflow_syncer TO \"\(role)\"")
+    try await server.execute(grant, database: name)
+    try await Ledger(at: place, purpose: .syncing).open()
+  }
+
   @Test func aWrongPasswordIsSaidToBeOneAndNotShown() async throws {
     let server = try await PostgresServer.shared
     let role = PostgresServer.uniqueName("syncer")
@@ -187,6 +379,71 @@ struct LedgerServerTests {
     try await server.startAgain()
     #expect(try await ledger.progress(of: "prod").id == 1)
     try await server.stop()
+  }
+
+  enum Loss: CaseIterable { case schema, madeAnew, madeAnewByAnother, database }
+
+  /// What is written to a ledger that another has made in its place would lack what was there.
+  @Test(arguments: Loss.allCases) func aLedgerThatIsGoneIsNotWrittenAnyMore(_ loss: Loss) async throws {
+    let server = try await PostgresServer.shared
+    let name = try await emptyDatabase(server)
+    let place = LedgerPlace.postgres(configuration(server.conninfo(database: name)))
+    let bench = try await Bench(place: place)
+    let leases = try #require(try LeaseBook(place))
+    try await leases.enter(mode: "run", version: "1")
+    let held = try await leases.keep([PartName(.airflow, "prod")])
+    #expect(held.count == 1)
+    if loss == .database {
+      try await server.dropDatabase(name)
+      try await server.createDatabase(name)
+    } else {
+      try await server.execute("DROP SCHEMA airflow_syncer CASCADE", database: name)
+    }
+    switch loss {
+    case .schema: break
+    case .madeAnew, .database: try await Ledger(at: place, purpose: .syncing).open()
+    case .madeAnewByAnother:
+      let other = try await Bench(place: place)
+      try await other.apply(run("success", end: 40))
+    }
+    let fence = Fence(part: PartName(.airflow, "prod"), token: 1) {}
+    let calls: [@Sendable () async throws -> Void] = [
+      { _ = try await bench.ledger.progress(ofSink: "lineage") }, { try await bench.apply(run("running")) },
+      { try await Fence.$current.withValue(fence) { _ = try await bench.apply(run("running")) } },
+      { _ = try await leases.keep([PartName(.airflow, "prod")]) },
+    ]
+    for call in calls {
+      let error = await #expect(throws: LedgerError.self) { try await call() }
+      #expect(error?.kind == .moved && error?.isTransient == false, "\(error?.description ?? "")")
+    }
+    // The next start goes on with what it finds.
+    await bench.ledger.close()
+    let next = try await Bench(place: place)
+    try await next.apply(run("success", end: 40))
+    #expect(try await next.pending().isEmpty == false)
+  }
+
+  @Test func aServerThatWasMadeAnewIsToldByItsSinks() async throws {
+    let server = try await PostgresServer.shared
+    let place = LedgerPlace.postgres(configuration(server.conninfo(database: try await emptyDatabase(server))))
+    let bench = try await Bench(place: place)
+    // It numbers its tables as the one before did.
+    try bench.execute("DELETE FROM sink")
+    let error = await #expect(throws: LedgerError.self) { try await bench.apply(run("running")) }
+    #expect(error?.kind == .moved)
+  }
+
+  @Test func aLedgerThatLacksATableIsTheSame() async throws {
+    let server = try await PostgresServer.shared
+    let place = LedgerPlace.postgres(configuration(server.conninfo(database: try await emptyDatabase(server))))
+    let bench = try await Bench(place: place)
+    try bench.execute("ALTER TABLE dag_run RENAME TO dag_run_away")
+    let error = await #expect(throws: LedgerError.self) { try await bench.apply(run("running")) }
+    #expect(error?.kind == .other && error?.description.contains("dag_run") == true)
+    try bench.execute("ALTER TABLE dag_run_away RENAME TO dag_run")
+    try await bench.apply(run("running"))
+    let unknown = await #expect(throws: LedgerError.self) { try await bench.ledger.progress(ofSink: "nope") }
+    #expect(unknown?.kind == .other && unknown?.detail == "sink nope is not registered")
   }
 
   /// The server goes at every moment of a transaction once, COMMIT among them: what is kept then is all or nothing, and the

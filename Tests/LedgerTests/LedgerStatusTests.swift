@@ -25,10 +25,9 @@ import Testing
     try await ledger.noteStart(mode: "sync", version: "1.2")
     try await ledger.noteFirstContact(with: "prod", floor: 7)
     try await ledger.noteFirstContact(with: "prod", floor: 9)
+    try await ledger.noteSchema(of: "prod", version: "3.1", alembicHead: "abc")
     try await ledger.noteHealth(
-      InstanceHealth(
-        airflowVersion: "3.1", alembicVersion: "abc", role: "replica", replayLag: 6_000_000, pollMilliseconds: 1.5),
-      of: "prod")
+      InstanceHealth(role: "replica", replayLag: 6_000_000, pollMilliseconds: 1.5), of: "prod")
     try await ledger.note(
       account: one, lastCallAt: at(3), callsPerMinute: 38, coolingDownUntil: nil, error: "refused")
     try await ledger.note(account: one, lastCallAt: nil, callsPerMinute: 1, coolingDownUntil: at(9), error: "refused")
@@ -57,7 +56,7 @@ import Testing
     let status = try await bench.ledger.status()
     #expect(status.airflow.map(\.error) == ["no route", "refused"])
     #expect(status.airflow.map(\.isConnected) == [false, false])
-    try await bench.ledger.noteHealth(InstanceHealth(airflowVersion: nil, alembicVersion: nil), of: "prod")
+    try await bench.ledger.noteHealth(InstanceHealth(), of: "prod")
     #expect(try await bench.ledger.status().airflow.last?.error == nil)
   }
 

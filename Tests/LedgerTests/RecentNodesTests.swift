@@ -49,4 +49,17 @@ struct RecentNodesTests {
     nodes.note(other, ["model.shop.other": DbtNodeWriter.Kept(id: 99, relation: nil)])
     #expect(nodes.all(of: few) == nil && nodes.all(of: other)?.count == 1)
   }
+
+  @Test func nothingIsRememberedFromAnotherMoment() {
+    var nodes = RecentNodes()
+    nodes.follow(.init(collection: 1, connection: 1))
+    nodes.note(step(models: 2), kept)
+    nodes.follow(.init(collection: 1, connection: 1))
+    #expect(nodes.all(of: step(models: 2)) != nil)
+    nodes.follow(.init(collection: 1, connection: 2))
+    #expect(nodes.all(of: step(models: 2)) == nil)
+    nodes.note(step(models: 2), kept)
+    nodes.follow(.init(collection: 2, connection: 2))
+    #expect(nodes.all(of: step(models: 2)) == nil)
+  }
 }

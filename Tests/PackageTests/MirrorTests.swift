@@ -43,7 +43,7 @@ struct MirrorTests {
     ],
     "Engine": [
       "Alarm": "every service of the daemon waits on one; driven by its tests",
-      "Bells": "DaemonTests", "CaptureService": "DaemonTests", "DeliveryService": "DaemonTests",
+      "Bells": "DaemonTests", "CaptureService": "DaemonTests",
       "EnrichmentService": "DaemonTests", "FolderService": "IngestionTests", "UpkeepService": "UpkeepTests",
       "Service": "DaemonTests",
       "ConfigurationChange": "ReloadTests", "PartKeeper": "ReloadTests",

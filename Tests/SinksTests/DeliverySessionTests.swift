@@ -20,10 +20,18 @@ struct DeliverySessionTests {
     EventSender.Sent(tried: events.map { TriedItem(item: $0.item, outcome: outcome) })
   }
 
+  /// What was asked for is read and prepared, and more is not asked for in between.
+  private func feed(_ events: [EventSender.Ready], to session: inout DeliverySession) {
+    session.read(.init(items: events.map(\.item)))
+    _ = session.next(now: 0)
+    session.feed(events)
+  }
+
   private func names(_ actions: [DeliverySession.Action]) -> [String] {
     actions.map {
       switch $0 {
-      case .feed(let after, let limit): "feed \(after) \(limit)"
+      case .read(let after, let limit): "read \(after) \(limit)"
+      case .prepare(let page): "prepare \(page.items.map(\.id))"
       case .send(let events, let lane): "send \(events.map(\.item.id)) \(lane)"
       case .keep(let tried): "keep \(tried.map(\.item.id))"
       case .rest: "rest"
@@ -33,12 +41,12 @@ struct DeliverySessionTests {
 
   @Test func itReadsWhileItSendsAndKeepsWhatCame() {
     var session = session()
-    #expect(names(session.next(now: 0)) == ["feed 0 16"])
-    session.feed((1...3).map(event), last: 3)
-    #expect(names(session.next(now: 0)) == ["feed 3 16", "send [1] 0", "send [2] 1", "rest"])
+    #expect(names(session.next(now: 0)) == ["read 0 16"])
+    feed((1...3).map(event), to: &session)
+    #expect(names(session.next(now: 0)) == ["read 3 16", "send [1] 0", "send [2] 1", "rest"])
     session.finish([event(1)], sent([event(1)]), lane: 0)
     #expect(names(session.next(now: 0)) == ["send [3] 0"])
-    session.feed([], last: nil)
+    session.read(.init())
     session.finish([event(2)], sent([event(2)]), lane: 1)
     #expect(session.next(now: 0).isEmpty && !session.isIdle)
     session.finish([event(3)], sent([event(3)]), lane: 0)
@@ -47,28 +55,74 @@ struct DeliverySessionTests {
     #expect(session.next(now: 0).isEmpty && session.isIdle)
   }
 
+  @Test func itReadsWhileItPreparesWhatWasReadBefore() {
+    var session = session()
+    _ = session.next(now: 0)
+    session.read(.init(items: [event(1).item]))
+    // The size of events is not known yet: the next page might be huge.
+    #expect(names(session.next(now: 0)) == ["prepare [1]"])
+    session.feed([event(1)])
+    #expect(names(session.next(now: 0)).contains("read 1 16"))
+    session.read(.init(items: [event(2).item]))
+    #expect(names(session.next(now: 0)) == ["prepare [2]", "read 2 16"])
+    session.read(.init(items: [event(3).item]))
+    // One page after the other, so that events stay in order; and no more than one ahead.
+    #expect(session.next(now: 0).isEmpty)
+    session.feed([event(2)])
+    #expect(names(session.next(now: 0)) == ["prepare [3]", "read 3 16", "send [2] 1"])
+  }
+
+  @Test func itReadsNoMoreThanItCanSend() {
+    var session = session(lowWater: 2)
+    _ = session.next(now: 0)
+    feed((1...2).map(event), to: &session)
+    _ = session.next(now: 0)
+    session.read(.init(items: (3...6).map { event($0).item }))
+    _ = session.next(now: 0)
+    session.feed((3...6).map(event))
+    session.read(.init(items: (7...8).map { event($0).item }))
+    // Both connections are busy with 1 and 2; 3 to 6 wait.
+    #expect(names(session.next(now: 0)) == ["prepare [7, 8]"])
+    session.feed((7...8).map(event))
+    #expect(session.next(now: 0).isEmpty)
+  }
+
+  @Test func whatWasReadAheadIsDroppedAtTheEnd() {
+    var session = session()
+    _ = session.next(now: 0)
+    feed([event(1)], to: &session)
+    _ = session.next(now: 0)
+    session.read(.init(items: [event(2).item]))
+    session.end()
+    #expect(session.next(now: 0).isEmpty && !session.isIdle)
+    session.finish([event(1)], sent([event(1)]), lane: 0)
+    #expect(names(session.next(now: 0)) == ["keep [1]"])
+    session.kept()
+    #expect(session.next(now: 0).isEmpty && session.isIdle)
+  }
+
   @Test func aConnectionThatHangsHoldsUpNeitherTheOthersNorWhatIsKept() {
     var session = session()
     _ = session.next(now: 0)
-    session.feed((1...2).map(event), last: 2)
+    feed((1...2).map(event), to: &session)
     _ = session.next(now: 0)
-    session.feed([], last: nil)
+    session.read(.init())
     session.finish([event(1)], sent([event(1)]), lane: 0)
     // Long after the session should have ended, 2 is still under way.
     #expect(names(session.next(now: 20)) == ["keep [1]"])
     session.kept()
     session.wakeUp()
-    #expect(names(session.next(now: 20)) == ["feed 2 16", "rest"])
-    session.feed([event(3)], last: 3)
+    #expect(names(session.next(now: 20)) == ["read 2 16", "rest"])
+    feed([event(3)], to: &session)
     #expect(names(session.next(now: 20)).contains("send [3] 0"))
   }
 
   @Test func itEndsAfterAWhileWhenNothingHangs() {
     var session = session()
     _ = session.next(now: 0)
-    session.feed([event(1)], last: 1)
+    feed([event(1)], to: &session)
     _ = session.next(now: 4.9)
-    session.feed([event(2)], last: 2)
+    feed([event(2)], to: &session)
     session.finish([event(1)], sent([event(1)]), lane: 0)
     #expect(names(session.next(now: 5)) == ["send [2] 0"])
   }
@@ -80,7 +134,7 @@ struct DeliverySessionTests {
   func nothingMoreIsSentToABackendThatIsToBeLeftAlone(_ outcome: DeliveryOutcome) {
     var session = session()
     _ = session.next(now: 0)
-    session.feed((1...9).map(event), last: 9)
+    feed((1...9).map(event), to: &session)
     _ = session.next(now: 0)
     session.finish([event(1)], sent([event(1)], outcome), lane: 0)
     #expect(session.next(now: 0).isEmpty)
@@ -91,7 +145,7 @@ struct DeliverySessionTests {
   @Test func notEveryEventOfTheOutboxFailsOnce() {
     var session = session(lowWater: 100)
     _ = session.next(now: 0)
-    session.feed((1...50).map(event), last: 50)
+    feed((1...50).map(event), to: &session)
     var failed = 0
     while true {
       let loads = session.next(now: 0).compactMap { action -> ([EventSender.Ready], Int)? in
@@ -109,7 +163,7 @@ struct DeliverySessionTests {
   @Test func abackendThatTakesNoBatchesAnyMoreGetsSingleEvents() {
     var session = session(.batch(events: 2, bytes: 1000))
     _ = session.next(now: 0)
-    session.feed((1...9).map(event), last: 9)
+    feed((1...9).map(event), to: &session)
     #expect(names(session.next(now: 0)).filter { $0.hasPrefix("send") } == ["send [1, 2] 0", "send [3, 4] 1"])
     var answer = sent([event(1), event(2)])
     answer.takesBatches = false
@@ -120,7 +174,7 @@ struct DeliverySessionTests {
   @Test func aBatchThatIsTooLargeMakesTheNextSmaller() {
     var session = session(.batch(events: 100, bytes: 1000), lowWater: 1000)
     _ = session.next(now: 0)
-    session.feed((1...300).map(event), last: 300)
+    feed((1...300).map(event), to: &session)
     _ = session.next(now: 0)
     var answer = sent((1...100).map(event))
     answer.tooManyBytes = 40

@@ -117,7 +117,7 @@ struct EventSenderBatchesTests {
     #expect(accepted(backend).count == 72)
   }
 
-  @Test func aTokenRefusedAmidBatchesParksOneItemOnly() async throws {
+  @Test func aTokenRefusedAmidBatchesParksNothing() async throws {
     let bench = try await bench()
     let asked = Box(0)
     let backend = try backend { _ in
@@ -127,8 +127,34 @@ struct EventSenderBatchesTests {
     let sink = bench.lineage(backend.url, batches: .auto)
     _ = try await sink.deliver()
     let round = try await sink.deliver()
-    #expect(round.outage?.cause == "token-refused" && round.parked == 1)
-    #expect(try await bench.status().pending == 70)
+    #expect(round.outage?.cause == "token-refused" && round.parked == 0)
+    #expect(try await bench.status().pending == 71)
+  }
+
+  /// A firewall between us and the backend does that.
+  @Test func anEventThatIsForbiddenInABatchIsFoundAndNoOtherIsParked() async throws {
+    let bench = try await bench()
+    let taken = Box<[String]>([])
+    let backend = try RecordingBackend { received in
+      let isBad = received.elements.contains {
+        (try? SeenEvent($0)).map { $0.job == "d3.t1" && $0.isTerminal } ?? false
+      }
+      if isBad { return LoopbackResponse(status: 403, text: "no") }
+      taken.value += received.elements
+      return nil
+    }
+    let sink = bench.lineage(backend.url, batches: .auto)
+    try await bench.drain(sink, rounds: 20)
+    // Known only by others that are taken beside it.
+    for number in 1...20 where try await bench.status().parked == 0 {
+      try await bench.keep([Bench.snapshot("late\(number)", id: 99 + Int64(number), state: "success", tasks: 0)])
+      try await bench.drain(sink, rounds: 6)
+    }
+    #expect(try bench.parked() == [.init(reason: "HTTP 403", status: 403, answer: "no")])
+    try await bench.drain(sink)
+    #expect(try await bench.status().pending == 0)
+    let ofHistory = try taken.value.map { try SeenEvent($0) }.filter { !$0.dag.hasPrefix("late") }
+    #expect(ofHistory.count == 71 && !ofHistory.contains { $0.job == "d3.t1" && $0.isTerminal })
   }
 
   // MARK: Refusals of the whole

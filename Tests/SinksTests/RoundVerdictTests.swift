@@ -84,16 +84,30 @@ struct RoundVerdictTests {
     #expect(ofItem == [0.75, 1.5, 3, 6, 12, 24, 48, 96, 192, 225, 225, 225])
   }
 
-  @Test func aRefusedTokenCostsOneItemOnly() {
-    let refused = DeliveryOutcome.tokenRefused(status: 401, answer: "who?")
+  @Test(arguments: [401, 403]) func whatARefusedTokenKeptFromBeingTakenIsTriedAgain(_ status: Int) {
+    let refused = DeliveryOutcome.tokenRefused(status: status, answer: "who?")
     let verdict = verdict([
       tried(1, .unanswered(cause: "http-connect", detail: "d", mayBeItsOwn: false)), tried(2, refused),
-      tried(3, refused), tried(4, .silence(after: nil, reason: "HTTP 429")),
+      tried(3, refused, tries: 9), tried(4, .silence(after: nil, reason: "HTTP 429")),
     ])
-    #expect(verdict.report.parked == [.init(id: 2, reason: "HTTP 401", status: 401, answer: "who?")])
-    #expect(verdict.report.retried.map(\.id) == [4])
+    #expect(verdict.report.parked.isEmpty)
+    #expect(verdict.report.retried.map(\.id) == [2, 3, 4])
     #expect(verdict.outage?.cause == "token-refused")
     #expect(verdict.outage?.detail.contains("`sinks[].token_file` of `lineage`") == true)
+    #expect(verdict.outage?.detail.hasSuffix("It says: who?") == true)
+  }
+
+  @Test func anEventThatIsForbiddenAgainAndAgainWhileOthersAreTakenIsParked() {
+    func verdictOf(_ status: Int, tries: Int) -> RoundVerdict {
+      verdict([tried(1, .tokenRefused(status: status, answer: "a firewall"), tries: tries), tried(2, .delivered)])
+    }
+    let parked = verdictOf(403, tries: RoundVerdict.triesOfForbidden)
+    #expect(parked.report.parked == [.init(id: 1, reason: "HTTP 403", status: 403, answer: "a firewall")])
+    #expect(parked.outage == nil)
+    // A token may have been revoked in between.
+    let early = verdictOf(403, tries: RoundVerdict.triesOfForbidden - 1)
+    #expect(early.report.parked.isEmpty && early.outage?.cause == "token-refused")
+    #expect(verdictOf(401, tries: 9).report.parked.isEmpty)
   }
 
   @Test func aMissingTokenIsCalledMissing() {

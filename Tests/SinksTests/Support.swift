@@ -60,8 +60,7 @@ struct Bench {
       accounts: AccountDirectory(accounts: [.init(name: "analytics", accountID: 42, host: "h.example")]))
     try await ledger.register(sinks: registrations)
     _ = try await ledger.progress(of: Self.instance)
-    try await ledger.noteHealth(
-      InstanceHealth(airflowVersion: "2.11", alembicVersion: nil), of: Self.instance)
+    try await ledger.noteSchema(of: Self.instance, version: "2.11", alembicHead: nil)
   }
 
   /// The same ledger, opened by another process as it were.
@@ -223,8 +222,10 @@ extension EventSender {
         let actions = session.next(now: 0)
         for action in actions {
           switch action {
-          case .feed:
-            session.feed(unread, last: unread.last?.item.id)
+          case .read:
+            session.read(DeliverySession.Page(items: unread.map(\.item)))
+          case .prepare:
+            session.feed(unread)
             unread = []
           case .send(let events, let lane):
             group.addTask {

@@ -11,10 +11,13 @@ public final class LoopbackListener: Sendable {
   public let port: Int
   public let descriptor: Int32
 
-  /// - Parameter listening: false only reserves the port: connections are refused.
+  /// - Parameter listening: false only reserves the port: connections are refused, nobody else is given it by chance, and
+  ///   a server that asks for it gets it.
   public init(listening: Bool = true) throws {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { throw TestServerError("socket: errno \(errno)") }
+    var reuse: Int32 = 1
+    if !listening { setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &reuse, socklen_t(MemoryLayout<Int32>.size)) }
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
     address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian

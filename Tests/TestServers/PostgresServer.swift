@@ -105,7 +105,7 @@ public final class PostgresServer: Sendable {
     var all = [
       "listen_addresses": "127.0.0.1", "port": String(port), "unix_socket_directories": folder.path, "fsync": "off",
       "synchronous_commit": "off", "full_page_writes": "off", "wal_level": "minimal", "max_wal_senders": "0",
-      "shared_buffers": "32MB", "max_connections": "300", "jit": "off",
+      "shared_buffers": "32MB", "max_connections": "1000", "jit": "off",
       // Tests vacuum where they need it; what the server does by itself would be in the way of some.
       "autovacuum": "off",
     ]
