@@ -4,6 +4,7 @@ import Ledger
 import LoopbackHTTP
 import OpenLineage
 import Platform
+import Postgres
 import Sinks
 import Synchronization
 
@@ -15,11 +16,14 @@ struct DeliverBenchmark {
   private let batches: OpenLineageSink.Batches
   private let gzip: Bool
   private let concurrency: Int
+  /// A database of Postgres; a file when there is none.
+  private let server: String?
 
-  /// `[--single] [--plain] [--concurrency N] URL [EVENTS]`
+  /// `[--single] [--plain] [--concurrency N] [--ledger CONNINFO] URL [EVENTS]`
   init(_ arguments: [String]) throws {
     var rest = arguments[...]
     var (isSingle, isPlain, concurrency) = (false, false, 4)
+    var server: String?
     while let word = rest.first, word.hasPrefix("--") {
       rest.removeFirst()
       switch word {
@@ -28,19 +32,22 @@ struct DeliverBenchmark {
       case "--concurrency":
         guard let number = rest.popFirst().flatMap({ Int($0) }), number > 0 else { throw WrongUsage() }
         concurrency = number
+      case "--ledger":
+        guard let conninfo = rest.popFirst() else { throw WrongUsage() }
+        server = conninfo
       default: throw WrongUsage()
       }
     }
     guard let url = rest.popFirst(), rest.count <= 1, let events = rest.first.map({ Int($0) }) ?? 1_000_000, events > 0
     else { throw WrongUsage() }
-    (self.url, self.events, self.concurrency) = (url, events, concurrency)
+    (self.url, self.events, self.concurrency, self.server) = (url, events, concurrency, server)
     (batches, gzip) = (isSingle ? .off : .auto, !isPlain)
   }
 
   func run() async throws {
     let folder = try BenchmarkFolder()
     defer { folder.remove() }
-    let ledger = Ledger(path: folder.ledger, purpose: .syncing)
+    let ledger = Ledger(at: place(folder), purpose: .syncing)
     try await ledger.open()
     let registration = SinkRegistration(
       name: "lineage", type: "openlineage", kind: .events([.dagRuns, .attempts]), history: true)
@@ -83,6 +90,11 @@ struct DeliverBenchmark {
       \(fixed(ResourceUsage.peakMegabytes, 1)) MB
 
       """)
+  }
+
+  private func place(_ folder: BenchmarkFolder) -> LedgerPlace {
+    guard let server else { return .file(folder.ledger) }
+    return .postgres(PostgresConfiguration(conninfo: server, applicationName: "airflow-syncer/benchmark"))
   }
 
   private struct Undelivered: Error, CustomStringConvertible {

@@ -21,7 +21,7 @@ import Platform
         RUNS (1,000) runs of 300 models and 300 tests, and asks for nodes and checks.
     Usage: Benchmarks backend [--no-batch]
         Takes OpenLineage events on 127.0.0.1 and counts them until its standard input ends.
-    Usage: Benchmarks deliver [--single] [--plain] [--concurrency N] URL [EVENTS]
+    Usage: Benchmarks deliver [--single] [--plain] [--concurrency N] [--ledger CONNINFO] URL [EVENTS]
         Sends EVENTS (1,000,000) events of a made-up history to such a backend, in batches or one by one, gzipped or plain.
 
     """
