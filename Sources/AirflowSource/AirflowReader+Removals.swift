@@ -8,7 +8,7 @@ extension AirflowReader {
   /// runs that ``snapshots(of:withFingerprints:schema:)`` found missing, all at once.
   public func removals(of missing: [MissingRun], schema: AirflowSchema) async throws -> RemovalBatch {
     let queries = Queries(schema)
-    return try await read(AirflowSourceError.init(instance:reading:)) { transaction in
+    return try await read(locking: schema, AirflowSourceError.init(instance:reading:)) { transaction in
       let begin = ContinuousClock.now
       var batch = RemovalBatch(moment: try moment(transaction, queries, schema))
       if !missing.isEmpty, !batch.moment.isReplica {

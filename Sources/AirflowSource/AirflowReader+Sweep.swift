@@ -5,7 +5,7 @@ extension AirflowReader {
   /// Computes the fingerprints of the next runs, on the server and within bounds: by number of runs and by time.
   public func sweep(_ request: SweepRequest, schema: AirflowSchema) async throws -> SweepBatch {
     let queries = Queries(schema)
-    return try await read(AirflowSourceError.init(instance:reading:)) { transaction in
+    return try await read(locking: schema, AirflowSourceError.init(instance:reading:)) { transaction in
       let begin = ContinuousClock.now
       var batch = SweepBatch(
         after: request.after, lastID: request.after, moment: try moment(transaction, queries, schema))
@@ -49,7 +49,7 @@ extension AirflowReader {
     of ids: [Int64], withFingerprints: Bool = false, schema: AirflowSchema
   ) async throws -> SnapshotBatch {
     let queries = Queries(schema)
-    return try await read(AirflowSourceError.init(instance:reading:)) { transaction in
+    return try await read(locking: schema, AirflowSourceError.init(instance:reading:)) { transaction in
       let begin = ContinuousClock.now
       var batch = SnapshotBatch(moment: try moment(transaction, queries, schema))
       let asked = Set(ids)

@@ -66,7 +66,7 @@ public struct AirflowReader: Sendable {
   /// Reads what a poll must: new runs, open runs and remembered ones.
   public func live(_ request: LiveRequest, schema: AirflowSchema) async throws -> LiveBatch {
     let queries = Queries(schema)
-    return try await read(AirflowSourceError.init(instance:reading:)) { transaction in
+    return try await read(locking: schema, AirflowSourceError.init(instance:reading:)) { transaction in
       let begin = ContinuousClock.now
       var batch = LiveBatch(highestID: request.cursor, moment: try moment(transaction, queries, schema))
       var selection = LiveSelection(request, filter)
@@ -113,7 +113,7 @@ public struct AirflowReader: Sendable {
   /// Reads a page of history, newest first.
   public func history(_ request: HistoryRequest, schema: AirflowSchema) async throws -> HistoryBatch {
     let queries = Queries(schema)
-    return try await read(AirflowSourceError.init(instance:reading:)) { transaction in
+    return try await read(locking: schema, AirflowSourceError.init(instance:reading:)) { transaction in
       let begin = ContinuousClock.now
       var batch = HistoryBatch(moment: try moment(transaction, queries, schema))
       let limit = max(request.limit, 1)
@@ -201,18 +201,24 @@ public struct AirflowReader: Sendable {
     return Double(duration.seconds) * 1e3 + Double(duration.attoseconds) / 1e15
   }
 
+  /// - Parameter schema: whose tables are locked before anything is looked at, against what is done to the tables
+  ///   themselves (a migration, VACUUM FULL): it waits until the read is over, or the read until it is over. Without that
+  ///   both could wait for each other, and to this read's snapshot a table that is rewritten meanwhile would be empty
+  ///   ("Caveats" in the chapter "Concurrency Control" of Postgres' manual). Nobody's reading or writing is held up.
   func read<R: Sendable>(
-    _ failure: (InstanceName, PostgresError) -> AirflowSourceError,
+    locking schema: AirflowSchema? = nil, _ failure: (InstanceName, PostgresError) -> AirflowSourceError,
     _ body: @Sendable (PostgresTransaction) throws -> R
   ) async throws -> R {
     var conflicts = 0
     while true {
       do {
-        return try await connection.readOnly(transactionLimits, body)
+        return try await connection.readOnly(transactionLimits, locking: schema?.lockable ?? [], body)
       } catch let error as PostgresError where error.kind == .cancelled {
         throw CancellationError()
-      } catch let error as PostgresError where error.isRecoveryConflict && conflicts < limits.conflictsInARow {
-        // A moment later the replica is past what it had to replay.
+      } catch let error as PostgresError
+        where (error.isRecoveryConflict || error.isLocked) && conflicts < limits.conflictsInARow
+      {
+        // A moment later the replica is past what it had to replay, and a quick migration is over.
         conflicts += 1
         try await Task.sleep(for: .milliseconds(50 << conflicts))
       } catch let error as PostgresError {

@@ -16,6 +16,8 @@ public struct AirflowSchema: Hashable, Sendable {
   public var version: String?
   /// The columns that can be read, by table. A table that does not exist is absent.
   public var columns: [String: Set<String>]
+  /// The tables that a read locks before it looks at anything, in the order of the locks.
+  var lockable: [String]
   /// The schema in which `dag_run` was found.
   public var schemaName: String
   /// The database's name.

@@ -27,7 +27,8 @@ struct ReadLimits: Sendable {
   var runsPerFingerprint = 100
   /// Once a slice of the sweep has taken so many milliseconds, the rest is left to the next one.
   var sweepMilliseconds = 400.0
-  /// How often a read that a replica cancels for its recovery is begun again at once; after that it has failed.
+  /// How often a read that a replica cancels for its recovery, or that meets a locked table, is begun again at once; after
+  /// that it has failed.
   var conflictsInARow = 3
   /// Runs that one slice of the sweep looks at, those that are too old included.
   var runsPerSweep = 50_000

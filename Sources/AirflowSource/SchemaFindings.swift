@@ -2,14 +2,14 @@ import ExecutionModel
 
 /// What the catalog says about Airflow's tables, and the judgement of it. No I/O.
 struct SchemaFindings {
-  struct Column: Hashable {
-    var type: String
-    var isReadable: Bool
-  }
-
   struct Table {
     var schema: String
-    var columns: [String: Column] = [:]
+    /// Whether the role may read all of it: rights on single columns do not let it lock the table.
+    var isReadable: Bool
+    /// Whether `LOCK TABLE` takes it. What stands in for a table, such as a foreign table, cannot be locked.
+    var isLockable: Bool
+    /// Their types, by name.
+    var columns: [String: String] = [:]
   }
 
   /// A schema with some of Airflow's tables that the role's search_path does not show.
@@ -51,7 +51,7 @@ struct SchemaFindings {
     var columns: [String: Set<String>] = [:]
     var missing: [String] = []
     var types: [String] = []
-    var unreadable: [(table: String, columns: [String])] = []
+    var unreadable: [String] = []
     for table in AirflowTable.all {
       guard let found = tables[table.name] else {
         if table.isRequired { missing.append("table \(table.name) is missing") }
@@ -61,13 +61,11 @@ struct SchemaFindings {
       missing += required.filter { found.columns[$0] == nil }.map { "column \(table.name).\($0) is missing" }
       types += (required + table.optional).compactMap { column in
         let wanted = table.type(of: column, in: family).names
-        guard let actual = found.columns[column]?.type, !wanted.contains(actual) else { return nil }
+        guard let actual = found.columns[column], !wanted.contains(actual) else { return nil }
         return "column \(table.name).\(column) is of type \(actual), not \(wanted[0])"
       }
-      let present = Set((required + table.optional).filter { found.columns[$0] != nil })
-      let hidden = present.filter { !(found.columns[$0]?.isReadable ?? false) }
-      if !hidden.isEmpty { unreadable.append((table.name, hidden.sorted())) }
-      columns[table.name] = present
+      if !found.isReadable { unreadable.append(table.name) }
+      columns[table.name] = Set((required + table.optional).filter { found.columns[$0] != nil })
     }
     if !missing.isEmpty {
       throw AirflowSourceError(
@@ -83,6 +81,7 @@ struct SchemaFindings {
     }
     return AirflowSchema(
       family: family, alembicHead: alembicHead, version: alembicHead.flatMap(AirflowVersion.name), columns: columns,
+      lockable: AirflowTable.names.filter { tables[$0]?.isLockable ?? false },
       schemaName: runs.schema, database: database, role: role, isSuperuser: isSuperuser, isReplica: isReplica,
       replayLagSeconds: replayLagSeconds, serverVersion: serverVersion, serverEncoding: serverEncoding,
       warnings: warnings)
@@ -113,11 +112,9 @@ struct SchemaFindings {
       + "finish a migration that is under way (airflow db check-migrations) or upgrade airflow-syncer"
   }
 
-  private func missingGrant(_ table: String, _ columns: [String]) -> String {
+  private func missingGrant(_ table: String) -> String {
     let schema = tables[table]?.schema ?? "public"
-    let isWhole = tables[table]?.columns.values.allSatisfy { !$0.isReadable } ?? true
-    let what = isWhole ? "table \(table)" : "\(table).\(columns.joined(separator: ", \(table)."))"
-    return "role \(role) may not read \(what): "
+    return "role \(role) may not read table \(table): "
       + Grants(database: database, schema: schema, role: role).select([table])
   }
 

@@ -6,12 +6,10 @@ enum SchemaProbe {
   static func findings(_ transaction: PostgresTransaction) throws -> SchemaFindings {
     var findings = try server(transaction)
     try transaction.query(StaticSQL.schemaColumns, [.textArray(AirflowTable.names)]) { row in
-      guard let schema = try row.optionalText(1), let column = try row.optionalText(3) else { return }
-      let mayUse = try row.optionalBool(2) ?? false
-      let mayRead = try row.optionalBool(5) ?? false
-      let name = try row.text(0)
-      findings.tables[name, default: .init(schema: schema)].columns[column] = .init(
-        type: try row.text(4), isReadable: mayUse && mayRead)
+      guard let schema = try row.optionalText(1), let column = try row.optionalText(4) else { return }
+      let table = SchemaFindings.Table(
+        schema: schema, isReadable: try row.optionalBool(2) ?? false, isLockable: try row.optionalBool(3) ?? false)
+      findings.tables[try row.text(0), default: table].columns[column] = try row.text(5)
     }
     if findings.tables["dag_run"] == nil || findings.tables["task_instance"] == nil {
       try transaction.query(StaticSQL.schemaElsewhere, [.textArray(["dag_run", "task_instance", "xcom"])]) { row in
@@ -20,8 +18,8 @@ enum SchemaProbe {
         findings.elsewhere.append(.init(schema: try row.text(0), isUsable: try row.optionalBool(1) ?? false))
       }
     }
-    if let head = findings.tables["alembic_version"]?.columns["version_num"], head.isReadable,
-      ColumnType.text.names.contains(head.type)
+    if let heads = findings.tables["alembic_version"], heads.isReadable, let type = heads.columns["version_num"],
+      ColumnType.text.names.contains(type)
     {
       try transaction.query(StaticSQL.alembicHead) { row in findings.alembicHead = try row.optionalText(0) }
     }

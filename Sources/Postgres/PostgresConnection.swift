@@ -37,17 +37,20 @@ public actor PostgresConnection {
   public var isConnected: Bool { session != nil }
 
   /// Reads in one snapshot: `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY` with the limits and `TimeZone=UTC` as
-  /// `SET LOCAL`, in one round trip; then `body`, on this connection's thread; then `COMMIT`, or `ROLLBACK` when `body`
+  /// `SET LOCAL` and the locks, in one round trip; then `body`, on this connection's thread; then `COMMIT`, or `ROLLBACK` when `body`
   /// throws or swallowed an error. Connects first when needed; a connection that was lost since its last use is
   /// replaced unnoticed.
   ///
+  /// - Parameter tables: names as SQL writes them. They are locked (`ACCESS SHARE`) before the snapshot is taken;
+  ///   the role needs SELECT on each as a whole.
   /// - Throws: ``PostgresError``, or what `body` throws. A deadline, a cancellation and a lost connection are thrown
   ///   even when `body` swallows them.
   public func readOnly<R: Sendable>(
-    _ limits: TransactionLimits = TransactionLimits(), _ body: @Sendable (PostgresTransaction) throws -> R
+    _ limits: TransactionLimits = TransactionLimits(), locking tables: [String] = [],
+    _ body: @Sendable (PostgresTransaction) throws -> R
   ) async throws -> R {
     try await interruptible(limits.deadline) { operation in
-      let session = try begin("ISOLATION LEVEL REPEATABLE READ READ ONLY", limits, operation)
+      let session = try begin(limits, locking: tables, operation)
       let transaction = PostgresTransaction(session, operation)
       do {
         let value = try body(transaction)
@@ -82,18 +85,21 @@ public actor PostgresConnection {
     return opened
   }
 
-  private func begin(_ mode: String, _ limits: TransactionLimits, _ operation: Operation) throws -> Session {
+  private func begin(
+    _ limits: TransactionLimits, locking tables: [String], _ operation: Operation
+  ) throws -> Session {
     let wasOpen = session != nil
     do {
       let session = try open(operation)
       // A database without an encoding refuses to send text that is no UTF-8 to a client that wants UTF-8.
       let encoding = session.isSQLASCII ? "; SET LOCAL client_encoding = 'SQL_ASCII'" : ""
+      let locks = tables.isEmpty ? "" : "; LOCK TABLE \(tables.joined(separator: ", ")) IN ACCESS SHARE MODE"
       do {
         try session.run(
           """
-          BEGIN \(mode); SET LOCAL statement_timeout = \(limits.statementTimeout); \
+          BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = \(limits.statementTimeout); \
           SET LOCAL lock_timeout = \(limits.lockTimeout); \
-          SET LOCAL idle_in_transaction_session_timeout = \(limits.idleTimeout); SET LOCAL TimeZone = 'UTC'\(encoding)
+          SET LOCAL idle_in_transaction_session_timeout = \(limits.idleTimeout); SET LOCAL TimeZone = 'UTC'\(encoding)\(locks)
           """, operation)
         return session
       } catch {
@@ -101,7 +107,7 @@ public actor PostgresConnection {
         throw error
       }
     } catch let error as PostgresError where error.kind == .lost && wasOpen {
-      return try begin(mode, limits, operation)
+      return try begin(limits, locking: tables, operation)
     }
   }
 

@@ -65,6 +65,9 @@ public struct PostgresError: Error, Hashable, Sendable, CustomStringConvertible 
   /// away what the read was looking at.
   public var isRecoveryConflict: Bool { sqlState == "40001" && (kind == .server || kind == .lost) }
 
+  /// Whether somebody else had a lock for longer than `lock_timeout`.
+  public var isLocked: Bool { kind == .server && sqlState == "55P03" }
+
   /// Whether a write transaction was begun on a standby, which only reads.
   public var isStandby: Bool { kind == .server && sqlState == "0A000" && query?.hasPrefix("BEGIN") == true }
 

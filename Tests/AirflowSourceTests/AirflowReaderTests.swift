@@ -91,6 +91,90 @@ import Testing
     #expect(batch.dags.isEmpty, "the DAG was deleted, its run not")
   }
 
+  // MARK: Beside a migration of Airflow
+
+  /// A deadlock would end one of the two, and it may well be the migration.
+  @Test(arguments: ["2.11.2", "3.3.2"]) func aReadIsInNobodysWayWhileItWaits(_ version: String) async throws {
+    let database = try await AirflowDatabase.empty(version)
+    try await AirflowDatabase.execute(AirflowRows.runs(version, ids: 1...2, tasks: 3), in: database)
+    let reader = try await AirflowDatabase.reader(database)
+    let schema = try await reader.probe()
+    let migration = Task {
+      try await AirflowDatabase.execute(
+        """
+        SET deadlock_timeout = '500ms'; BEGIN; LOCK TABLE task_instance;
+        \(Self.untilSomebodyWaits(for: "task_instance"))
+        LOCK TABLE dag_run; COMMIT;
+        """, in: database)
+    }
+    try await Self.untilLocked("task_instance", in: database)
+    let batch = try await reader.live(LiveRequest(cursor: 0), schema: schema)
+    #expect(batch.snapshots.map(\.attempts.count) == [3, 3])
+    _ = try await migration.value
+  }
+
+  /// To a snapshot that is older than the rewriting of a table, Postgres shows that table as empty ("Caveats" in the
+  /// chapter "Concurrency Control").
+  @Test(arguments: ["2.11.2", "3.3.2"]) func aTableThatIsRewrittenMeanwhileIsNotReadAsEmpty(_ version: String)
+    async throws
+  {
+    let database = try await AirflowDatabase.empty(version)
+    try await AirflowDatabase.execute(AirflowRows.runs(version, ids: 1...2, tasks: 3), in: database)
+    let reader = try await AirflowDatabase.reader(database)
+    let schema = try await reader.probe()
+    let migration = Task {
+      try await AirflowDatabase.execute(
+        """
+        BEGIN; ALTER TABLE task_instance ADD COLUMN made uuid DEFAULT gen_random_uuid();
+        \(Self.untilSomebodyWaits(for: "task_instance"))
+        COMMIT;
+        """, in: database)
+    }
+    try await Self.untilLocked("task_instance", in: database)
+    let batch = try await reader.live(LiveRequest(cursor: 0), schema: schema)
+    #expect(batch.snapshots.map(\.attempts.count) == [3, 3])
+    _ = try await migration.value
+  }
+
+  @Test func aTableThatStaysLockedIsAReasonToAskAgain() async throws {
+    let database = try await AirflowDatabase.empty("3.3.2")
+    let reader = try await AirflowDatabase.reader(database)
+    let schema = try await reader.probe()
+    let name = PostgresServer.uniqueName("holder")
+    let holder = Task {
+      try await AirflowDatabase.execute(
+        "SET application_name = '\(name)'; BEGIN; LOCK TABLE xcom; SELECT pg_sleep(600)", in: database)
+    }
+    try await Self.untilLocked("xcom", in: database)
+    let error = await #expect(throws: AirflowSourceError.self) {
+      _ = try await reader.live(LiveRequest(cursor: 0), schema: schema)
+    }
+    #expect(error?.action == .retry && error?.cause?.sqlState == "55P03")
+    #expect(error?.problems.first?.contains("holds a lock") ?? false, "\(error.map { "\($0)" } ?? "-")")
+    try await AirflowDatabase.execute(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '\(name)'", in: database)
+    _ = try? await holder.value
+    #expect(try await reader.live(LiveRequest(cursor: 0), schema: schema).snapshots == [])
+  }
+
+  private static func untilSomebodyWaits(for table: String) -> String {
+    """
+    DO $$ BEGIN
+      WHILE NOT EXISTS (SELECT FROM pg_locks WHERE relation = '\(table)'::regclass AND NOT granted) LOOP
+        PERFORM pg_sleep(0.002);
+      END LOOP;
+    END $$;
+    """
+  }
+
+  private static func untilLocked(_ table: String, in database: String) async throws {
+    try await eventually(within: 20, "the lock") {
+      try await AirflowDatabase.execute(
+        "SELECT count(*) FROM pg_locks WHERE relation = '\(table)'::regclass AND mode = 'AccessExclusiveLock' AND granted",
+        in: database) == "1"
+    }
+  }
+
   // MARK: Real databases
 
   @Test(arguments: AirflowDatabase.dumps) func everyRunIsReadAsAnIndependentQueryHasIt(_ version: String) async throws {

@@ -53,7 +53,8 @@ import Testing
 extension AirflowSchema {
   static func sample(family: Family = .airflow3, columns: [String: Set<String>]) -> AirflowSchema {
     AirflowSchema(
-      family: family, alembicHead: nil, version: nil, columns: columns, schemaName: "public", database: "airflow",
+      family: family, alembicHead: nil, version: nil, columns: columns, lockable: [], schemaName: "public",
+      database: "airflow",
       role: "syncer", isSuperuser: false, isReplica: false, replayLagSeconds: nil, serverVersion: 150_000,
       serverEncoding: "UTF8", warnings: [])
   }

@@ -9,9 +9,9 @@ import Testing
       serverVersion: 150_000,
       serverEncoding: "UTF8")
     for table in AirflowTable.all {
-      var found = SchemaFindings.Table(schema: "public")
+      var found = SchemaFindings.Table(schema: "public", isReadable: true, isLockable: true)
       for column in table.required(in: family) {
-        found.columns[column] = .init(type: table.type(of: column, in: family).names[0], isReadable: true)
+        found.columns[column] = table.type(of: column, in: family).names[0]
       }
       findings.tables[table.name] = found
     }
@@ -41,21 +41,19 @@ import Testing
     }
   }
 
-  @Test(arguments: families) func everyColumnThatMayNotBeReadNamesItsGrant(_ family: AirflowSchema.Family) throws {
+  @Test(arguments: families) func everyTableThatMayNotBeReadNamesItsGrant(_ family: AirflowSchema.Family) throws {
     for table in AirflowTable.all {
-      for column in table.required(in: family) {
-        var findings = findings(family)
-        findings.tables[table.name]?.columns[column]?.isReadable = false
-        let error = try #require(throws: AirflowSourceError.self) { try findings.schema(instance: "i") }
-        #expect(error.kind == .missingGrant)
-        #expect(error.description.contains("GRANT SELECT ON public.\(table.name) TO syncer;"))
-      }
+      var findings = findings(family)
+      findings.tables[table.name]?.isReadable = false
+      let error = try #require(throws: AirflowSourceError.self) { try findings.schema(instance: "i") }
+      #expect(error.kind == .missingGrant)
+      #expect(error.description.contains("GRANT SELECT ON public.\(table.name) TO syncer;"))
     }
   }
 
   @Test(arguments: families) func aTypeThatCannotBeDecodedIsNamed(_ family: AirflowSchema.Family) throws {
     var findings = findings(family)
-    findings.tables["xcom"]?.columns["value"]?.type = "text"
+    findings.tables["xcom"]?.columns["value"] = "text"
     let error = try #require(throws: AirflowSourceError.self) { try findings.schema(instance: "i") }
     #expect(error.kind == .unexpectedType)
     #expect(error.description.contains("xcom.value is of type text"))
@@ -83,6 +81,16 @@ import Testing
     let schema = try findings.schema(instance: "i")
     #expect(schema.tryNumbering == .whenStarted)
     #expect(!schema.has("task_instance_history"))
+  }
+
+  @Test func onlyWhatCanBeLockedIsLocked() throws {
+    var findings = findings(.airflow3)
+    #expect(try findings.schema(instance: "i").lockable == AirflowTable.names)
+    findings.tables["dag"]?.isLockable = false
+    findings.tables["dag_tag"] = nil
+    #expect(
+      try findings.schema(instance: "i").lockable == AirflowTable.names.filter { !$0.hasPrefix("dag_t") && $0 != "dag" }
+    )
   }
 
   @Test func anUnknownHeadIsAWarningOnly() throws {

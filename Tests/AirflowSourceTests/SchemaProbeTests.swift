@@ -44,19 +44,36 @@ import Testing
     #expect(try await reader.probe().role == role)
   }
 
-  @Test func rightsOnTheColumnsThatAreReadAreEnough() async throws {
+  @Test func rightsOnColumnsAloneAreRefusedByName() async throws {
     let database = try await AirflowDatabase.empty("2.11.2")
     let role = PostgresServer.uniqueName("reader")
     let full = try await AirflowDatabase.reader(database).probe()
-    let grants = full.columns.map { table, columns in
-      "grant select (\(columns.sorted().map { "\"\($0)\"" }.joined(separator: ", "))) on \(table) to \(role);"
-    }
-    try await AirflowDatabase.execute("create role \(role) login;" + grants.joined(), in: database)
+    let columns = (full.columns["xcom"] ?? []).map { "\"\($0)\"" }.sorted().joined(separator: ", ")
+    let tables = AirflowTable.names.filter { full.has($0) && $0 != "xcom" }.joined(separator: ", ")
+    try await AirflowDatabase.execute(
+      "create role \(role) login; grant select on \(tables) to \(role); grant select (\(columns)) on xcom to \(role)",
+      in: database)
     let reader = try await AirflowDatabase.reader(database, user: role)
+    let error = try await #require(throws: AirflowSourceError.self) { try await reader.probe() }
+    #expect(error.kind == .missingGrant)
+    #expect(error.problems == ["role \(role) may not read table xcom: GRANT SELECT ON public.xcom TO \(role);"])
+    try await AirflowDatabase.execute("grant select on xcom to \(role)", in: database)
+    _ = try await reader.live(LiveRequest(cursor: 0), schema: try await reader.probe())
+  }
+
+  /// A view may be locked like a table, with what it shows; a materialized view not.
+  @Test(arguments: [false, true]) func whatStandsInForATableIsRead(isMaterialized: Bool) async throws {
+    let database = try await AirflowDatabase.empty("3.3.2")
+    try await AirflowDatabase.execute(
+      AirflowRows.runs("3.3.2", ids: 1...2, tasks: 3) + """
+        create schema shown; create \(isMaterialized ? "materialized" : "") view shown.task_instance as select * from public.task_instance;
+        alter database \(database) set search_path = shown, public;
+        """, in: database)
+    let reader = try await AirflowDatabase.reader(database)
     let schema = try await reader.probe()
-    #expect(schema.columns == full.columns)
-    _ = try await reader.live(LiveRequest(cursor: 0), schema: schema)
-    _ = try await reader.history(HistoryRequest(countsRemaining: true), schema: schema)
+    #expect(schema.lockable.contains("task_instance") == !isMaterialized)
+    let batch = try await reader.live(LiveRequest(cursor: 0), schema: schema)
+    #expect(batch.snapshots.map(\.attempts.count) == [3, 3])
   }
 
   @Test func tablesOutsideTheSearchPathAreFoundAndTheStatementMendsIt() async throws {

@@ -2,10 +2,10 @@
 -- that is missing differs from one that may not be read.
 select w.name,
        n.nspname::text,
-       has_schema_privilege(n.oid, 'USAGE'),
+       has_schema_privilege(n.oid, 'USAGE') and has_table_privilege(c.oid, 'SELECT'),
+       c.relkind in ('r', 'p', 'v'),
        a.attname::text,
-       t.typname::text,
-       has_column_privilege(c.oid, a.attnum, 'SELECT')
+       t.typname::text
 from unnest($1::text[]) as w(name)
 left join pg_class c on c.oid = to_regclass(quote_ident(w.name))::oid
 left join pg_namespace n on n.oid = c.relnamespace
