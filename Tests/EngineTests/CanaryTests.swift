@@ -113,6 +113,7 @@ import Testing
       return status["source"]?.stringValue == "daemon"
         && status["sinks"]?.arrayValue?.contains { $0["parked"]?.integerValue ?? 0 > 1 } == true
     }
+    try await eventually("a line for developers") { daemon.output.errorText.contains("level=debug") }
     for name in ["cmdline", "environ"] {
       let bytes = FileManager.default.contents(atPath: "/proc/\(daemon.processID)/\(name)") ?? Data()
       #expect(!bytes.isEmpty)
