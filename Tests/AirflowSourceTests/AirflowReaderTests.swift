@@ -95,22 +95,9 @@ import Testing
 
   /// A deadlock would end one of the two, and it may well be the migration.
   @Test(arguments: ["2.11.2", "3.3.2"]) func aReadIsInNobodysWayWhileItWaits(_ version: String) async throws {
-    let database = try await AirflowDatabase.empty(version)
-    try await AirflowDatabase.execute(AirflowRows.runs(version, ids: 1...2, tasks: 3), in: database)
-    let reader = try await AirflowDatabase.reader(database)
-    let schema = try await reader.probe()
-    let migration = Task {
-      try await AirflowDatabase.execute(
-        """
-        SET deadlock_timeout = '500ms'; BEGIN; LOCK TABLE task_instance;
-        \(Self.untilSomebodyWaits(for: "task_instance"))
-        LOCK TABLE dag_run; COMMIT;
-        """, in: database)
-    }
-    try await Self.untilLocked("task_instance", in: database)
-    let batch = try await reader.live(LiveRequest(cursor: 0), schema: schema)
-    #expect(batch.snapshots.map(\.attempts.count) == [3, 3])
-    _ = try await migration.value
+    try await Self.expectAllAttempts(
+      version, whileItWaitsFor: "SET deadlock_timeout = '500ms'; BEGIN; LOCK TABLE task_instance;",
+      thenDone: "LOCK TABLE dag_run; COMMIT;")
   }
 
   /// To a snapshot that is older than the rewriting of a table, Postgres shows that table as empty ("Caveats" in the
@@ -118,22 +105,34 @@ import Testing
   @Test(arguments: ["2.11.2", "3.3.2"]) func aTableThatIsRewrittenMeanwhileIsNotReadAsEmpty(_ version: String)
     async throws
   {
+    try await Self.expectAllAttempts(
+      version,
+      whileItWaitsFor: "BEGIN; ALTER TABLE task_instance ADD COLUMN made uuid DEFAULT gen_random_uuid();",
+      thenDone: "COMMIT;")
+  }
+
+  /// Reads while a migration holds `task_instance`, which goes on once the read waits for it.
+  private static func expectAllAttempts(
+    _ version: String, whileItWaitsFor migration: String, thenDone end: String
+  ) async throws {
     let database = try await AirflowDatabase.empty(version)
     try await AirflowDatabase.execute(AirflowRows.runs(version, ids: 1...2, tasks: 3), in: database)
     let reader = try await AirflowDatabase.reader(database)
     let schema = try await reader.probe()
-    let migration = Task {
-      try await AirflowDatabase.execute(
-        """
-        BEGIN; ALTER TABLE task_instance ADD COLUMN made uuid DEFAULT gen_random_uuid();
-        \(Self.untilSomebodyWaits(for: "task_instance"))
-        COMMIT;
-        """, in: database)
-    }
-    try await Self.untilLocked("task_instance", in: database)
+    async let migrated = AirflowDatabase.execute(
+      """
+      \(migration)
+      DO $$ BEGIN
+        WHILE NOT EXISTS (SELECT FROM pg_locks WHERE relation = 'task_instance'::regclass AND NOT granted) LOOP
+          PERFORM pg_sleep(0.002);
+        END LOOP;
+      END $$;
+      \(end)
+      """, in: database)
+    try await untilLocked("task_instance", in: database)
     let batch = try await reader.live(LiveRequest(cursor: 0), schema: schema)
     #expect(batch.snapshots.map(\.attempts.count) == [3, 3])
-    _ = try await migration.value
+    _ = try await migrated
   }
 
   @Test func aTableThatStaysLockedIsAReasonToAskAgain() async throws {
@@ -155,16 +154,6 @@ import Testing
       "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '\(name)'", in: database)
     _ = try? await holder.value
     #expect(try await reader.live(LiveRequest(cursor: 0), schema: schema).snapshots == [])
-  }
-
-  private static func untilSomebodyWaits(for table: String) -> String {
-    """
-    DO $$ BEGIN
-      WHILE NOT EXISTS (SELECT FROM pg_locks WHERE relation = '\(table)'::regclass AND NOT granted) LOOP
-        PERFORM pg_sleep(0.002);
-      END LOOP;
-    END $$;
-    """
   }
 
   private static func untilLocked(_ table: String, in database: String) async throws {

@@ -93,7 +93,7 @@ import Testing
   private static let oddities: [(String, String)] = [
     ("200 levels deep", String(repeating: #"{"a":["#, count: 100) + String(repeating: "]}", count: 100)),
     ("duplicate keys", #"{"unique_id":"x","unique_id":"y","status":"z","status":"pass"}"#),
-    ("a long number", String(repeating: "9", count: 10_000)),
+    ("a long number", String(repeating: "9", count: 100_000)),
     ("half a surrogate pair", #""\ud800 \udc00\ud800""#),
     ("a NUL", #""a\u0000b""#),
   ]
@@ -102,15 +102,14 @@ import Testing
     let document = try Self.small(name)
     let folder = try TemporaryFolder()
     let mark = "the odd value stands here"
-    // One place in four of each run of the tests.
-    for position in stride(from: Int.random(in: 1...4), to: document.count, by: 4) {
+    for position in 1..<document.count {
       var remaining = position
       let text = document.replacing(&remaining, with: .string(mark)).rawJSON.text
       let path = try folder.write(text.replacing("\"\(mark)\"", with: oddity.1), to: name.rawValue)
       do {
         try Self.read(name, path)
       } catch let error as ArtifactError {
-        #expect(error.artifact == name.rawValue, "\(oddity.0) at \(position): \(error)")
+        #expect(error.artifact == name.rawValue, "\(oddity.0): \(error)")
       }
     }
   }
@@ -133,9 +132,9 @@ import Testing
     }
   }
 
-  /// One of 256 MB, and smaller ones: all are read by the same reader.
+  /// One of 2 GB, and smaller ones: all are read by the same reader.
   @Test(arguments: [
-    (ArtifactName.manifest, 1 << 28), (.runResults, 1 << 26), (.sources, 1 << 26), (.catalog, 1 << 26),
+    (ArtifactName.manifest, 1 << 31), (.runResults, 1 << 27), (.sources, 1 << 27), (.catalog, 1 << 27),
   ])
   func aStringThatNeverEndsIsRefusedWithoutBeingKept(_ name: ArtifactName, _ size: Int) throws {
     // It takes no room on the disk: the string has none but NUL bytes after its beginning.

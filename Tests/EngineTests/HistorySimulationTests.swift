@@ -23,7 +23,7 @@ import Testing
   private static let firstSeed = number("SIMULATION_FIRST_SEED") ?? 1
 
   @Test func everythingThatPollsCouldSeeIsInTheLedger() async throws {
-    try await expectNoFaults(.none, Self.firstSeed..<Self.firstSeed + max(1, Self.seeds / 4))
+    try await expectNoFaults(.none, Self.firstSeed..<Self.firstSeed + Self.seeds)
   }
 
   /// Also runs that change, or vanish, when they are long finished, and ids that were taken before first contact.
@@ -35,7 +35,7 @@ import Testing
   /// run, what the ledger says at the end does not.
   @Test func readsSideBySideNeverBringBackWhatIsOver() async throws {
     let databases = SimulationDatabases()
-    for seed in Self.firstSeed..<Self.firstSeed + max(1, Self.seeds / 4) {
+    for seed in Self.firstSeed..<Self.firstSeed + max(1, Self.seeds / 3) {
       let database = try await databases.database(Simulation.version(of: seed))
       let result = try await Simulation(seed: seed, database: database, final: .sweep).runSideBySide()
       #expect(result.faults.isEmpty, "\(result.report)")

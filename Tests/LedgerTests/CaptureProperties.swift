@@ -131,7 +131,7 @@ private func attempt(_ name: String, _ task: RandomAirflow.Task, current: Bool) 
 }
 
 struct CaptureProperties {
-  @Test(arguments: (1...30).map(UInt64.init))
+  @Test(arguments: (1...60).map(UInt64.init))
   func whateverAirflowDoesEveryRunIDHasOneStartAndOneEnd(seed: UInt64) async throws {
     var airflow = RandomAirflow(seed: seed)
     let bench = try await Bench(sinks: [events])

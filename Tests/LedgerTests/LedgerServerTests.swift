@@ -61,15 +61,20 @@ struct LedgerServerTests {
     let places = ["a": "postgres", "b": "postgres", "c": role].map { schema, user in
       LedgerPlace.postgres(configuration(server.conninfo(database: name, user: user)), schema: schema)
     }
-    let ledgers = places.flatMap { place in (0..<6).map { _ in Ledger(at: place, purpose: .syncing) } }
+    try await Self.expectTheNewest(of: places, starters: 6)
+    for schema in ["a", "b", "c"] {
+      #expect(try await server.execute("SELECT count(*) FROM \(schema).ledger", database: name) == "1")
+    }
+  }
+
+  /// Opens each ledger by so many at once.
+  private static func expectTheNewest(of places: [LedgerPlace], starters: Int) async throws {
+    let ledgers = places.flatMap { place in (0..<starters).map { _ in Ledger(at: place, purpose: .syncing) } }
     try await withThrowingTaskGroup(of: Void.self) { group in
       for ledger in ledgers { group.addTask { try await ledger.open() } }
       try await group.waitForAll()
     }
     for ledger in ledgers { #expect(try await ledger.schemaVersion().found == LedgerServer.newestVersion) }
-    for schema in ["a", "b", "c"] {
-      #expect(try await server.execute("SELECT count(*) FROM \(schema).ledger", database: name) == "1")
-    }
   }
 
   /// What another one does while this one is about to make its ledger, and whether that is kept.
@@ -116,12 +121,7 @@ struct LedgerServerTests {
     try await server.execute("CREATE SCHEMA airflow_syncer; \(Self.table); \(row)", database: name)
     #expect(await failure(place, .reading)?.kind == .unmade)
     #expect(await failure(place, .correcting)?.kind == .unmade)
-    let ledgers = (0..<4).map { _ in Ledger(at: place, purpose: .syncing) }
-    try await withThrowingTaskGroup(of: Void.self) { group in
-      for ledger in ledgers { group.addTask { try await ledger.open() } }
-      try await group.waitForAll()
-    }
-    for ledger in ledgers { #expect(try await ledger.schemaVersion().found == LedgerServer.newestVersion) }
+    try await Self.expectTheNewest(of: [place], starters: 4)
   }
 
   /// A ledger of the release before.
@@ -138,12 +138,7 @@ struct LedgerServerTests {
       """, database: name)
     #expect(
       await failure(place, .reading)?.kind == .olderSchema(found: before.count, known: LedgerServer.newestVersion))
-    let ledgers = (0..<4).map { _ in Ledger(at: place, purpose: .syncing) }
-    try await withThrowingTaskGroup(of: Void.self) { group in
-      for ledger in ledgers { group.addTask { try await ledger.open() } }
-      try await group.waitForAll()
-    }
-    for ledger in ledgers { #expect(try await ledger.schemaVersion().found == LedgerServer.newestVersion) }
+    try await Self.expectTheNewest(of: [place], starters: 4)
   }
 
   @Test func aStartThatFindsTheNewestSchemaWaitsForNobody() async throws {

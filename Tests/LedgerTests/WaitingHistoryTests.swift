@@ -185,7 +185,7 @@ import Testing
   // MARK: Whatever happens
 
   /// A sink that is always served at once and one that is served at the end are told the same.
-  @Test(arguments: (1...20).map(UInt64.init)) func itMakesNoDifferenceWhenItIsDelivered(seed: UInt64) async throws {
+  @Test(arguments: (1...40).map(UInt64.init)) func itMakesNoDifferenceWhenItIsDelivered(seed: UInt64) async throws {
     var random = SeededGenerator(seed: seed)
     var prompt = events
     prompt.name = "prompt"

@@ -82,6 +82,31 @@ import Testing
     #expect(try await connection.text("SELECT count(*)::text FROM kept") == "0")
   }
 
+  /// Whoever alters one of them waits, and what was altered before is seen as it is now.
+  @Test func tablesAreLockedBeforeTheSnapshotIsTaken() async throws {
+    let server = try await PostgresServer.shared
+    let connection = server.connection()
+    let table = PostgresServer.uniqueName("locked")
+    try await server.execute("CREATE TABLE \(table) (id int)")
+    let seen = try await connection.readOnly(locking: [table]) { transaction in
+      var seen: [String] = []
+      // Asked by its number: to look it up by name would lock it.
+      try transaction.query(
+        """
+        SELECT mode FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
+        WHERE l.pid = pg_backend_pid() AND c.relname = '\(table)'
+        """
+      ) { seen.append(try $0.text(0)) }
+      return seen
+    }
+    #expect(seen == ["AccessShareLock"])
+    let error = await #expect(throws: PostgresError.self) {
+      try await connection.readOnly(locking: ["no_such"]) { _ in }
+    }
+    #expect(error?.sqlState == "42P01")
+    #expect(try await connection.text("SELECT 'usable'") == "usable")
+  }
+
   @Test func nothingOfATransactionOutlivesIt() async throws {
     let connection = try await PostgresServer.shared.connection()
     let before = try await connection.text("SHOW statement_timeout")
