@@ -123,7 +123,7 @@ import Testing
       """
       \(migration)
       DO $$ BEGIN
-        WHILE NOT EXISTS (SELECT FROM pg_locks WHERE relation = 'task_instance'::regclass AND NOT granted) LOOP
+        WHILE NOT EXISTS (SELECT FROM \(locks(on: "task_instance")) AND NOT granted) LOOP
           PERFORM pg_sleep(0.002);
         END LOOP;
       END $$;
@@ -159,9 +159,16 @@ import Testing
   private static func untilLocked(_ table: String, in database: String) async throws {
     try await eventually(within: 20, "the lock") {
       try await AirflowDatabase.execute(
-        "SELECT count(*) FROM pg_locks WHERE relation = '\(table)'::regclass AND mode = 'AccessExclusiveLock' AND granted",
-        in: database) == "1"
+        "SELECT count(*) FROM \(locks(on: table)) AND mode = 'AccessExclusiveLock' AND granted", in: database) == "1"
     }
+  }
+
+  /// Of this database: copies of one template have tables of the same numbers.
+  private static func locks(on table: String) -> String {
+    """
+    pg_locks WHERE relation = '\(table)'::regclass
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    """
   }
 
   // MARK: Real databases
